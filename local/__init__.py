@@ -1,0 +1,1 @@
+"""Azure and Pulumi on one machine. The product never imports this package."""

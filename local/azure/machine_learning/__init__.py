@@ -1,0 +1,1 @@
+"""Microsoft.MachineLearningServices, as ``azure-ai-ml`` calls it."""

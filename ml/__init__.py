@@ -1,0 +1,1 @@
+"""What runs on the platform: models, endpoints, traffic and monitors as resources; drift statistics."""

@@ -1,0 +1,1 @@
+"""How people and pipelines run the platform."""
