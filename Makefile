@@ -1,0 +1,31 @@
+# The commands people and CI use. `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup up down clean test check format
+
+PY := .venv/bin/python
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## install what `make up` and `make test` need
+	@local/bin/setup
+
+up: setup  ## the whole platform and the sample model, running on this machine
+	@$(PY) -m local up
+
+down:  ## destroy the local stack and stop what `make up` started
+	@if [ -x $(PY) ]; then $(PY) -m local down; else echo "Nothing is set up, so nothing runs."; fi
+
+clean: down  ## the same, and remove its data
+	@rm -rf .local && echo "Removed .local/."
+
+test: setup  ## all tests and static checks
+	@$(MAKE) --no-print-directory check
+	@$(PY) -m pytest -n 2
+
+check: setup  ## format, lint and types, without changing a file
+	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .
+	@.venv/bin/basedpyright
+
+format: setup  ## format and fix what can be fixed
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
