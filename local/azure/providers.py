@@ -1,0 +1,28 @@
+"""The providers of local Azure, one module per Azure provider (``resource_type`` says what a module may have)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+MODULES: tuple[str, ...] = (
+    "local.azure.resources",
+    "local.azure.authorization",
+    "local.azure.managed_identity",
+    "local.azure.storage",
+    "local.azure.key_vault",
+    "local.azure.container_registry",
+    "local.azure.operational_insights",
+    "local.azure.application_insights",
+    "local.azure.insights",
+    "local.azure.event_grid",
+    "local.azure.network",
+)
+
+
+def load() -> tuple[ModuleType, ...]:
+    """All provider modules, imported."""
+    return tuple(import_module(name) for name in MODULES)
