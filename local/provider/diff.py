@@ -1,0 +1,130 @@
+"""Diff: what changed between the old and the new inputs, and whether that replaces the resource. Pure.
+
+Only inputs are compared: what Azure adds to a response never shows. Locations are equal without case and spaces, ARM
+ids without case, and whether a value is secret doesn't matter. Inputs that start with ``__`` are the provider's own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, cast
+
+from local.provider.names import CREATE_BEFORE_DELETE, normal_location
+from local.provider.properties import Secret, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from local.provider.facts import ResourceFact
+
+Json = dict[str, Any]
+
+_ARM_ID = re.compile(r"/subscriptions/[^/]+/resourcegroups/[^/]+/providers/.+", re.IGNORECASE)
+
+
+class Kind(Enum):
+    """What happened to a property."""
+
+    ADD = "ADD"
+    DELETE = "DELETE"
+    UPDATE = "UPDATE"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One changed property: ``sku.name``, ``rules[0].priority``."""
+
+    path: str
+    kind: Kind
+    replaces: bool
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The changes, in order of path."""
+
+    changes: tuple[Change, ...]
+    delete_before_replace: bool
+
+    @property
+    def replaces(self) -> list[str]:
+        """Paths that force a replacement."""
+        return [c.path for c in self.changes if c.replaces]
+
+    @property
+    def changed(self) -> list[str]:
+        """Top-level inputs that changed."""
+        return sorted({re.split(r"[.\[]", c.path, maxsplit=1)[0] for c in self.changes})
+
+
+def difference(
+    fact: ResourceFact, olds: Mapping[str, Any], news: Mapping[str, Any], state: Mapping[str, Any]
+) -> Difference:
+    """What the new inputs change; ``state`` are the old outputs.
+
+    An input that was left to Azure and is now set to what Azure chose doesn't replace the resource.
+    """
+    changes = [
+        replace(change, replaces=False)
+        if change.replaces
+        and change.kind is Kind.ADD
+        and _same(state.get(change.path), news.get(change.path))
+        else change
+        for change in sorted(_objects(fact.replace_keys, olds, news, "", ""), key=lambda c: c.path)
+    ]
+    remembered = olds.get(CREATE_BEFORE_DELETE)
+    replaces = any(c.replaces for c in changes)
+    return Difference(tuple(changes), not remembered if isinstance(remembered, bool) else replaces)
+
+
+def _objects(
+    keys: frozenset[str], olds: Mapping[str, Any], news: Mapping[str, Any], at: str, key_at: str
+) -> Iterator[Change]:
+    for name in (*olds, *(n for n in news if n not in olds)):
+        if name.startswith("__"):
+            continue
+        path, key = at + name, key_at + name
+        old, new = olds.get(name), news.get(name)
+        if old is None and new is None:
+            continue
+        if old is None or new is None:
+            yield Change(path, Kind.ADD if old is None else Kind.DELETE, key in keys)
+        elif not (path == "location" and _same_location(old, new)):
+            yield from _values(keys, old, new, path, key)
+
+
+def _values(keys: frozenset[str], old: Any, new: Any, path: str, key: str) -> Iterator[Change]:
+    old, new = _open(old), _open(new)
+    if isinstance(old, dict) and isinstance(new, dict):
+        for change in _objects(keys, cast("Json", old), cast("Json", new), path + ".", key + "."):
+            # a create-only object is create-only all through
+            yield replace(change, replaces=True) if key in keys else change
+    elif isinstance(old, list) and isinstance(new, list):
+        olds, news = cast("list[Any]", old), cast("list[Any]", new)
+        for index, (a, b) in enumerate(zip(olds, news, strict=False)):
+            yield from _values(keys, a, b, f"{path}[{index}]", key + "[]")
+        for index in range(len(olds), len(news)):
+            yield Change(f"{path}[{index}]", Kind.ADD, key in keys)
+        for index in range(len(news), len(olds)):
+            yield Change(f"{path}[{index}]", Kind.DELETE, key in keys)
+    elif not _same(old, new):
+        yield Change(path, Kind.UPDATE, key in keys)
+
+
+def _open(value: Any) -> Any:
+    return value.value if isinstance(value, Secret) else value
+
+
+def _same(old: Any, new: Any) -> bool:
+    old, new = plain(old), plain(new)
+    if isinstance(old, str) and isinstance(new, str):
+        ids = _ARM_ID.fullmatch(old) and _ARM_ID.fullmatch(new)
+        return old == new or (ids is not None and old.lower() == new.lower())
+    return type(old) is type(new) and old == new
+
+
+def _same_location(old: Any, new: Any) -> bool:
+    old, new = _open(old), _open(new)
+    return isinstance(old, str) and isinstance(new, str) and normal_location(old) == normal_location(new)

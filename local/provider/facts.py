@@ -1,0 +1,174 @@
+"""What the provider knows of each resource type: a typed reader of ``facts.json`` (made by ``distil.py``).
+
+A resource has its ARM ``path`` and API ``version``, ``inputs`` and ``outputs`` by SDK name, ``autoName`` (the input
+and ``random``, ``copy`` or ``uuid``), ``replaces`` (inputs besides the path's that force a replacement),
+``containers`` (objects the body must have), ``singleton`` (exists always, can't be deleted), ``maintained`` (lists that
+are also resources), ``restored`` (sent for a removed input) and ``long`` (methods that are long-running).
+
+A property is written ``SHAPE[!][=CONSTANT][@PLACE]``. Shapes: ``s`` string, ``b`` boolean, ``i`` integer, ``n`` number,
+``*`` anything, ``[X`` list, ``{X`` map, ``%`` list that is a map of empty objects on the wire, ``#type|#type`` objects.
+``!`` is required. Places: ``a/b`` on the wire, ``properties`` short for ``properties/NAME``, ``path:x``, ``query:x``;
+without one, the SDK's name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Json = dict[str, Any]
+NameStrategy = Literal["random", "copy", "uuid"]
+
+_TABLE = Path(__file__).with_name("facts.json")
+_PROPERTY = re.compile(r"(?P<shape>[^!=@]+)(?P<required>!)?(?:=(?P<constant>[^@]*))?(?:@(?P<place>.*))?")
+
+
+class UnsupportedTypeError(LookupError):
+    """A resource type or function that isn't in the table."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The type of a value. ``kind`` is the first character of the notation."""
+
+    kind: str
+    item: Shape | None = None
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Property:
+    """One property of a resource or nested type."""
+
+    name: str
+    shape: Shape
+    required: bool
+    constant: str | None
+    #: ``body``, ``path`` or ``query``
+    location: str
+    #: keys from the body's root (or the nested object's), or the one name of the path or query parameter
+    at: tuple[str, ...]
+
+
+Properties = dict[str, Property]
+
+
+@dataclass(frozen=True)
+class ResourceFact:
+    """One resource type."""
+
+    token: str
+    path: str
+    version: str
+    inputs: Properties
+    outputs: Properties
+    auto_name: tuple[str, NameStrategy] | None
+    replaces: frozenset[str]
+    containers: tuple[tuple[str, ...], ...]
+    singleton: bool
+    maintained: tuple[tuple[str, ...], ...]
+    restored: Json
+    long: frozenset[str]
+
+    @cached_property
+    def replace_keys(self) -> frozenset[str]:
+        """Inputs whose change replaces the resource, dotted: create-only ones and those in its id."""
+        return self.replaces | {p.name for p in self.inputs.values() if p.location == "path"}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The whole table; resources and types are parsed when asked for."""
+
+    table: Json
+    _types: dict[str, Properties] = field(default_factory=dict[str, Properties])
+    _resources: dict[str, ResourceFact] = field(default_factory=dict[str, ResourceFact])
+
+    @classmethod
+    def load(cls) -> Facts:
+        """The table of this package."""
+        return cls(json.loads(_TABLE.read_text()))
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """All resource types."""
+        return tuple(self.table["resources"])
+
+    def resource(self, token: str) -> ResourceFact:
+        """The facts of ``azure-native:module:Type``; ``UnsupportedTypeError`` names what isn't there."""
+        if token not in self._resources:
+            entry: Json | None = self.table["resources"].get(token)
+            if entry is None:
+                raise UnsupportedTypeError(
+                    f"{token} is not among the {len(self.tokens)} resource types that the local azure-native provider "
+                    "knows. Deploy it with the official Pulumi CLI, or add it to local/provider/facts.json."
+                )
+            self._resources[token] = _resource(token, entry)
+        return self._resources[token]
+
+    def type(self, name: str) -> Properties:
+        """The properties of a nested type."""
+        if name not in self._types:
+            self._types[name] = _properties(self.table["types"][name])
+        return self._types[name]
+
+
+def _resource(token: str, entry: Json) -> ResourceFact:
+    name = cast("list[str] | None", entry.get("autoName"))
+    return ResourceFact(
+        token=token,
+        path=entry["path"],
+        version=entry["version"],
+        inputs=_properties(entry["inputs"]),
+        outputs=_properties(entry["outputs"]),
+        auto_name=(name[0], cast("NameStrategy", name[1])) if name else None,
+        replaces=frozenset(entry.get("replaces", ())),
+        containers=_paths(entry.get("containers", ())),
+        singleton=entry.get("singleton", False),
+        maintained=_paths(entry.get("maintained", ())),
+        restored=entry.get("restored", {}),
+        long=frozenset(entry.get("long", ())),
+    )
+
+
+def _paths(texts: Any) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(text.split("/")) for text in texts)
+
+
+def _properties(table: Mapping[str, str]) -> Properties:
+    return {name: _property(name, text) for name, text in table.items()}
+
+
+def _property(name: str, text: str) -> Property:
+    match = _PROPERTY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"facts.json: {name}: {text!r} is not in the notation of facts.py")
+    place = cast("str | None", match["place"])
+    location, at = "body", (name,)
+    if place == "properties" and name != "properties":
+        at = ("properties", name)
+    elif place is not None and place.startswith(("path:", "query:")):
+        location, _, parameter = place.partition(":")
+        at = (parameter,)
+    elif place is not None:
+        at = tuple(place.split("/"))
+    return Property(
+        name, shape(match["shape"]), match["required"] is not None, match["constant"], location, at
+    )
+
+
+@cache
+def shape(text: str) -> Shape:
+    """A shape from its notation."""
+    if text[0] in "[{":
+        return Shape(text[0], item=shape(text[1:]))
+    if text[0] == "#":
+        return Shape("#", types=tuple(part.removeprefix("#") for part in text.split("|")))
+    return Shape(text)

@@ -1,0 +1,103 @@
+"""Functions (invokes): a few that programs use often, and ``getX`` of every resource type in the table."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from local.provider import wire
+from local.provider.arm_client import MANAGEMENT, ArmRequestError
+from local.provider.check import API_VERSION
+from local.provider.facts import UnsupportedTypeError
+
+if TYPE_CHECKING:
+    from local.provider.arm_client import ArmClient
+    from local.provider.credential import Credential
+    from local.provider.facts import Facts
+
+Json = dict[str, Any]
+
+_STORAGE = "azure-native:storage:StorageAccount"
+_WORKSPACE = "azure-native:machinelearningservices:Workspace"
+#: Actions below a resource: its type and the action's name.
+_ACTIONS = {
+    "azure-native:storage:listStorageAccountKeys": (_STORAGE, "listKeys"),
+    "azure-native:machinelearningservices:listWorkspaceKeys": (_WORKSPACE, "listKeys"),
+    "azure-native:machinelearningservices:listOnlineEndpointKeys": (
+        "azure-native:machinelearningservices:OnlineEndpoint",
+        "listKeys",
+    ),
+    "azure-native:containerregistry:listRegistryCredentials": (
+        "azure-native:containerregistry:Registry",
+        "listCredentials",
+    ),
+    "azure-native:operationalinsights:getSharedKeys": (
+        "azure-native:operationalinsights:Workspace",
+        "sharedKeys",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Functions:
+    """All functions of one configured provider."""
+
+    facts: Facts
+    client: ArmClient
+    credential: Credential
+    subscription_id: str
+
+    async def invoke(self, token: str, arguments: Json) -> Json:
+        """The result; ``UnsupportedTypeError`` names a function that isn't there."""
+        if token == "azure-native:authorization:getClientConfig":  # noqa: S105 - a Pulumi token
+            return await self._client_config()
+        if token == "azure-native:authorization:getClientToken":  # noqa: S105 - a Pulumi token
+            scope = str(arguments.get("endpoint") or MANAGEMENT).rstrip("/")
+            return {"token": await self.client.token(scope)}
+        if token in _ACTIONS:
+            return await self._action(token, arguments)
+        module, _, name = token.rpartition(":")
+        resource = f"{module}:{name.removeprefix('get')}"
+        if name.startswith("get") and resource in self.facts.tokens:
+            return await self._get(resource, arguments)
+        raise UnsupportedTypeError(
+            f"The function {token} is not supported by the local azure-native provider. "
+            "Run the program with the official Pulumi CLI, or read what it needs from a resource's outputs."
+        )
+
+    async def _client_config(self) -> Json:
+        claims = _claims(await self.client.token(MANAGEMENT))
+        return {
+            "clientId": self.credential.client_id,
+            "objectId": claims.get("oid", ""),
+            "subscriptionId": self.subscription_id,
+            "tenantId": self.credential.tenant_id,
+        }
+
+    async def _action(self, token: str, arguments: Json) -> Json:
+        resource, action = _ACTIONS[token]
+        fact = self.facts.resource(resource)
+        address = wire.resource_id(fact, arguments, self.subscription_id)
+        # log analytics has its keys at an older version
+        version = "2020-08-01" if action == "sharedKeys" else fact.version
+        return await self.client.post(f"{address}/{action}", version)
+
+    async def _get(self, token: str, arguments: Json) -> Json:
+        fact = self.facts.resource(token)
+        address = wire.resource_id(fact, arguments, self.subscription_id)
+        found = await self.client.get(address, fact.version)
+        if found is None:
+            raise ArmRequestError(404, "ResourceNotFound", f"The resource '{address}' was not found.")
+        identity = {"id": found.get("id", address), API_VERSION: fact.version}
+        return wire.outputs(self.facts, fact, found) | identity
+
+
+def _claims(token: str) -> Json:
+    _, _, rest = token.partition(".")
+    payload = rest.partition(".")[0]
+    try:
+        return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)) or b"{}")
+    except ValueError:
+        return {}
