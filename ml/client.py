@@ -1,0 +1,254 @@
+"""The one door to Azure ML: ``azure.ai.ml.MLClient``, opened when an operation needs it (importing it takes 3 s).
+
+What comes out of Azure's libraries as an exception leaves here as ``AzureMLError``: one line, no secrets.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from azure.ai.ml import MLClient
+    from azure.identity import DefaultAzureCredential
+    from azure.storage.blob import ContainerClient
+
+T = TypeVar("T")
+
+#: States that end a creation, an update or a job.
+SETTLED = frozenset({"succeeded", "failed", "canceled"})
+FINISHED = frozenset({"completed", "failed", "canceled", "notresponding"})
+_LONGEST = 600
+_SECRET = re.compile(r"(?i)\b(sig|accountkey|sharedaccesskey|code)=[^&\s;\"']+|bearer\s+[\w.~+/-]+=*")
+
+
+class AzureMLError(Exception):
+    """What went wrong in Azure ML, in one line that names the thing and, where there is one, the remedy."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to reach Azure ML and how patient to be. Times in seconds."""
+
+    subscription_id: str
+    #: the longest pause between two looks at something that is under way; the first ones are shorter
+    poll_interval: float = 10.0
+    #: endpoints, deployments, schedules
+    timeout: float = 3600.0
+    training_timeout: float = 24 * 3600.0
+    #: how long a 403 may come from a role assignment that hasn't taken effect
+    permission_timeout: float = 300.0
+
+
+@dataclass(frozen=True)
+class Door:
+    """One workspace, as the providers see it. Cheap: the client behind it is made once per process."""
+
+    settings: Settings
+    resource_group: str
+    workspace: str
+    #: says one line to whoever watches
+    say: Callable[[str], None] = field(default=print, compare=False)
+
+    @property
+    def client(self) -> MLClient:
+        """The workspace's client; shared between threads."""
+        return _client(self.settings.subscription_id, self.resource_group, self.workspace)
+
+    def arm_id(self, *parts: str) -> str:
+        """The ARM id of something in the workspace, e.g. ``arm_id("onlineEndpoints", name)``."""
+        return "/".join(
+            (
+                f"/subscriptions/{self.settings.subscription_id}/resourceGroups/{self.resource_group}",
+                f"providers/Microsoft.MachineLearningServices/workspaces/{self.workspace}",
+                *parts,
+            )
+        )
+
+    def find(self, what: str, call: Callable[[], T]) -> T | None:
+        """What ``call`` returns; None where Azure says 404."""
+        try:
+            return call()
+        except Exception as error:  # noqa: BLE001 - Azure's libraries raise all sorts
+            if status(error) == 404:
+                return None
+            raise AzureMLError(f"{what}: {explain(error)}") from None
+
+    def do(self, what: str, call: Callable[[], T]) -> T:
+        """Calls Azure, again after a 403 while a fresh role assignment may not have taken effect.
+
+        Raises:
+            AzureMLError: one line that starts with ``what``.
+        """
+        deadline = time.monotonic() + self.settings.permission_timeout
+        pause = min(1.0, self.settings.poll_interval)
+        while True:
+            try:
+                return call()
+            except Exception as error:  # noqa: BLE001 - Azure's libraries raise all sorts
+                if status(error) != 403 or time.monotonic() + pause > deadline:
+                    raise AzureMLError(f"{what}: {explain(error)}") from None
+                self.say(f"{what}: not allowed yet, waiting for role assignments to take effect")
+            time.sleep(pause)
+            pause = min(pause * 2, 30.0)
+
+    def until(self, what: str, look: Callable[[], T], done: Callable[[T], bool], timeout: float) -> T:
+        """Looks until ``done``, at first often, then every ``poll_interval``.
+
+        Raises:
+            AzureMLError: it took longer than ``timeout``.
+        """
+        deadline = time.monotonic() + timeout
+        pause = min(0.25, self.settings.poll_interval)
+        while not done(seen := look()):
+            if time.monotonic() > deadline:
+                raise AzureMLError(
+                    f"{what}: not finished after {timeout:.0f} s; the next `up` goes on waiting"
+                )
+            time.sleep(pause)
+            pause = min(pause * 1.4, self.settings.poll_interval)
+        return seen
+
+    def settle(self, what: str, begin: Callable[[], Any], get: Callable[[], Any]) -> Any:
+        """Begins a long-running create or update and waits until the resource itself says it is done.
+
+        The resource is asked, not the operation: operations are polled every 30 s, and an interrupted run
+        has lost them.
+        """
+        poller = self.do(what, begin)
+        found = self.until(
+            what,
+            lambda: self.do(what, get),
+            lambda seen: str(seen.provisioning_state).lower() in SETTLED,
+            self.settings.timeout,
+        )
+        if str(found.provisioning_state).lower() != "succeeded":
+            self.do(what, poller.result)  # raises the operation's own error
+            raise AzureMLError(f"{what}: ended as {found.provisioning_state}")
+        return found
+
+    def vanish(self, what: str, begin: Callable[[], Any], get: Callable[[], Any]) -> None:
+        """Deletes and waits until it is gone; gone before is fine."""
+        poller = self.find(what, begin)
+        if poller is None:
+            return
+
+        def gone(seen: Any) -> bool:
+            if seen is not None and str(getattr(seen, "provisioning_state", "")).lower() == "failed":
+                self.do(what, poller.result)
+                raise AzureMLError(f"{what}: couldn't be deleted")
+            return seen is None
+
+        self.until(what, lambda: self.find(what, get), gone, self.settings.timeout)
+
+    def container(self, account: str, container: str) -> ContainerClient:
+        """A blob container, with the same credential."""
+        from azure.storage.blob import ContainerClient  # noqa: PLC0415
+
+        return ContainerClient(f"https://{account}.blob.core.windows.net", container, credential=credential())
+
+    def datastore(self, name: str) -> ContainerClient:
+        """The container behind a blob datastore of the workspace."""
+        found = cast("Any", self.do(f"datastore {name}", lambda: self.client.datastores.get(name)))
+        return self.container(found.account_name, found.container_name)
+
+    def post(self, url: str, body: Any, headers: Mapping[str, str]) -> tuple[int, str]:
+        """POSTs JSON to a data plane; status and text of the answer."""
+        from azure.core import PipelineClient  # noqa: PLC0415
+        from azure.core.rest import HttpRequest  # noqa: PLC0415
+
+        with PipelineClient[Any, Any](url) as http:
+            response = http.send_request(HttpRequest("POST", url, json=body, headers=dict(headers)))
+            return response.status_code, response.text()
+
+
+_lock = threading.RLock()
+_clients: dict[tuple[str, str, str], MLClient] = {}
+
+
+def _client(subscription_id: str, resource_group: str, workspace: str) -> MLClient:
+    key = (subscription_id, resource_group.lower(), workspace.lower())
+    with _lock:
+        if key not in _clients:
+            _quiet()
+            from azure.ai.ml import MLClient  # noqa: PLC0415
+
+            _clients[key] = MLClient(
+                credential(),
+                subscription_id,
+                resource_group,
+                workspace,
+                show_progress=False,
+                enable_telemetry=False,
+            )
+        return _clients[key]
+
+
+@cache
+def credential() -> DefaultAzureCredential:
+    """Who we are: environment, workload or managed identity, else ``az login``; never a browser."""
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+
+    return DefaultAzureCredential(
+        exclude_interactive_browser_credential=True,
+        exclude_shared_token_cache_credential=True,
+        exclude_visual_studio_code_credential=True,
+        exclude_powershell_credential=True,
+        exclude_developer_cli_credential=True,
+        process_timeout=30,
+    )
+
+
+def _quiet() -> None:
+    """azure-ai-ml announces experimental classes and every upload; failures arrive as exceptions anyway."""
+    for name in ("azure", "azure.ai.ml", "azure.identity", "azure.core", "msrest"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def subscription(named: str | None) -> str:
+    """The subscription to work in: the stack's, else the environment's, else the Azure CLI's default.
+
+    Raises:
+        AzureMLError: there is none.
+    """
+    for value in (named, os.environ.get("ARM_SUBSCRIPTION_ID"), os.environ.get("AZURE_SUBSCRIPTION_ID")):
+        if value:
+            return value
+    try:
+        command = ("az", "account", "show", "--query", "id", "--output", "tsv")
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        shown = ""
+    if not shown:
+        raise AzureMLError(
+            "no subscription: set azure-native:subscriptionId in the stack's configuration, or run `az login`"
+        )
+    return shown
+
+
+def status(error: BaseException) -> int | None:
+    """The HTTP status behind an error of Azure's libraries, if there is one."""
+    code = getattr(error, "status_code", None)
+    return code if isinstance(code, int) else None
+
+
+def explain(error: BaseException) -> str:
+    """An error of Azure's libraries in one line, without secrets."""
+    inner = getattr(error, "error", None)
+    message = getattr(inner, "message", None) or getattr(error, "message", None) or str(error)
+    code = getattr(inner, "code", None)
+    text = " ".join(_SECRET.sub("…", str(message)).split())
+    if code and str(code) not in text:
+        text = f"{code}: {text}"
+    if not text:
+        text = type(error).__name__
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,0 +1,254 @@
+"""A managed online deployment: one model version behind an endpoint, smoke-tested before it gets traffic.
+
+A deployment whose creation fails, or that doesn't answer the smoke test, is removed again (with its last words in the
+error): it would cost money without serving. One that was there before and worked is left as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pulumi.dynamic
+
+from ml.client import SETTLED, AzureMLError
+from ml.provider import Made, Props, Provider
+from ml.smoke import mismatch
+from ml.traffic import live
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ml.client import Door
+
+_LOG_LINES = 8
+_SHOWN = 300
+#: What a router may say while a new deployment becomes known to it.
+_NOT_YET = frozenset({404, 424, 429, 502, 503, 504})
+_SMOKE_TIMEOUT = 120.0
+
+
+class OnlineDeploymentProvider(Provider):
+    """What a change of an input does.
+
+    | input | when it changes |
+    |---|---|
+    | endpoint, name | another deployment, made before the old one goes |
+    | model_id, environment, code_hash, script | updated in place (rolling), and smoke-tested again |
+    | instance_type, instance_count, collect, tags | the same |
+    | code, smoke | ignored: where the code is on this machine (code_hash counts); the test itself |
+    """
+
+    replaces = frozenset({"endpoint", "name"})
+    ignored = frozenset({"code", "smoke"})
+    computed = frozenset({"deployment_id"})
+
+    def make(self, door: Door, inputs: Props) -> Made:
+        """Deploys and smoke-tests; what an interrupted run has left is brought up to date."""
+        endpoint, name = inputs["endpoint"], inputs["name"]
+        before = _settled(door, endpoint, name)
+        worked = before is not None and str(before.provisioning_state).lower() == "succeeded"
+        try:
+            _put(door, inputs)
+            _smoke(door, inputs)
+        except AzureMLError as error:
+            words = _last_words(door, endpoint, name)
+            if not worked:
+                self.remove(door, f"{endpoint}/{name}", inputs)
+            left = "it is left as it is" if worked else "it was removed again"
+            raise AzureMLError(f"{error}{words}; {left}") from None
+        return Made(f"{endpoint}/{name}", _computed(door, inputs))
+
+    def look(self, door: Door, resource_id: str, props: Props) -> Props | None:
+        """What the deployment is now; of the code only Azure's own id can be read."""
+        found = door.find(f"deployment {resource_id}", lambda: _get(door, props["endpoint"], props["name"]))
+        if found is None:
+            return None
+        collected = found.data_collector.collections if found.data_collector else {}
+        enabled = {name for name, one in collected.items() if str(one.enabled).lower() in ("true", "enabled")}
+        return {
+            "model_id": _same(props["model_id"], found.model),
+            "instance_type": found.instance_type,
+            "instance_count": int(found.instance_count or 0),
+            "collect": [name for name in props["collect"] if name in enabled]
+            + sorted(enabled - set(props["collect"])),
+            "tags": dict(found.tags or {}),
+        }
+
+    def change(self, door: Door, olds: Props, news: Props) -> Props:
+        """Updates in place and tests again."""
+        del olds
+        _settled(door, news["endpoint"], news["name"])
+        _put(door, news)
+        _smoke(door, news)
+        return _computed(door, news)
+
+    def remove(self, door: Door, resource_id: str, props: Props) -> None:
+        """Deletes the deployment, unless it still gets requests."""
+        endpoint, name = props["endpoint"], props["name"]
+        parent = door.find(f"endpoint {endpoint}", lambda: door.client.online_endpoints.get(endpoint))
+        share = live(parent.traffic).get(name, 0) if parent is not None else 0
+        if share:
+            raise AzureMLError(
+                f"deployment {resource_id} still gets {share} % of the requests: give them to another one first "
+                f"(`up` does; by hand: `az ml online-endpoint update --name {endpoint} --traffic …`)"
+            )
+        deployments = door.client.online_deployments
+        door.vanish(
+            f"deployment {resource_id}",
+            lambda: deployments.begin_delete(name, endpoint),
+            lambda: _get(door, endpoint, name),
+        )
+
+
+def _get(door: Door, endpoint: str, name: str) -> Any:
+    return door.client.online_deployments.get(name, endpoint)
+
+
+def _settled(door: Door, endpoint: str, name: str) -> Any:
+    """The deployment once nothing is under way any more; None if there is none."""
+    what = f"deployment {endpoint}/{name}"
+    return door.until(
+        what,
+        lambda: door.find(what, lambda: _get(door, endpoint, name)),
+        lambda seen: seen is None or str(seen.provisioning_state).lower() in SETTLED,
+        door.settings.timeout,
+    )
+
+
+def _put(door: Door, inputs: Props) -> None:
+    from azure.ai.ml.entities import (  # noqa: PLC0415
+        CodeConfiguration,
+        DataCollector,
+        DeploymentCollection,
+        ManagedOnlineDeployment,
+    )
+
+    endpoint, name = inputs["endpoint"], inputs["name"]
+    collections = {one: DeploymentCollection(enabled="true") for one in inputs["collect"]}
+    deployment = ManagedOnlineDeployment(
+        name=name,
+        endpoint_name=endpoint,
+        model=inputs["model_id"],
+        environment=inputs["environment"],
+        code_configuration=CodeConfiguration(code=inputs["code"], scoring_script=inputs["script"]),
+        instance_type=inputs["instance_type"],
+        instance_count=int(inputs["instance_count"]),
+        data_collector=DataCollector(collections=collections) if collections else None,
+        app_insights_enabled=True,
+        tags=inputs["tags"],
+    )
+    deployments = door.client.online_deployments
+    door.settle(
+        f"deployment {endpoint}/{name}",
+        lambda: deployments.begin_create_or_update(deployment),
+        lambda: _get(door, endpoint, name),
+    )
+
+
+def _smoke(door: Door, inputs: Props) -> None:
+    """Sends the request to this deployment, whatever the traffic is."""
+    endpoint, name = inputs["endpoint"], inputs["name"]
+    what = f"deployment {endpoint}/{name}"
+    endpoints = door.client.online_endpoints
+    url = str(door.do(what, lambda: endpoints.get(endpoint)).scoring_uri)
+    keys: Any = door.do(what, lambda: endpoints.get_keys(endpoint))
+    key = getattr(keys, "primary_key", None) or getattr(keys, "access_token", None)
+    headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": name}
+    request = json.loads(inputs["smoke"])
+
+    status, text = door.until(
+        f"{what}: smoke test",
+        lambda: door.do(what, lambda: door.post(url, request["request"], headers)),
+        _patience(),
+        _SMOKE_TIMEOUT,
+    )
+    shown = " ".join(text.split())[:_SHOWN]
+    if status != 200:
+        raise AzureMLError(f"{what}: its smoke test was answered with {status}: {shown}")
+    try:
+        wrong = mismatch(json.loads(text), request["answer"])
+    except ValueError:
+        wrong = "the answer isn't JSON"
+    if wrong:
+        raise AzureMLError(f"{what}: its smoke test failed: {wrong}; it answered {shown}")
+
+
+def _patience(tries: int = 20) -> Any:
+    """Whether an answer is final; a router's "not yet" is after some tries."""
+    left = tries
+
+    def final(answer: tuple[int, str]) -> bool:
+        nonlocal left
+        left -= 1
+        return answer[0] not in _NOT_YET or left <= 0
+
+    return final
+
+
+def _last_words(door: Door, endpoint: str, name: str) -> str:
+    try:
+        log = door.client.online_deployments.get_logs(name, endpoint, _LOG_LINES)
+    except Exception:  # noqa: BLE001 - the failure itself matters more than why its log can't be read
+        return ""
+    lines = [line.strip() for line in str(log).splitlines() if line.strip()]
+    return f"; its log ends: {' | '.join(lines[-_LOG_LINES:])[-_SHOWN * 2 :]}" if lines else ""
+
+
+def _same(mine: str, theirs: Any) -> str:
+    """Azure changes the case of ids; a changed case is no change."""
+    return mine if str(theirs).lower() == mine.lower() else str(theirs)
+
+
+def _computed(door: Door, inputs: Props) -> Props:
+    return {
+        "deployment_id": door.arm_id("onlineEndpoints", inputs["endpoint"], "deployments", inputs["name"])
+    }
+
+
+class OnlineDeployment(pulumi.dynamic.Resource, module="ml", name="OnlineDeployment"):
+    """A managed online deployment."""
+
+    name: pulumi.Output[str]
+    deployment_id: pulumi.Output[str]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        resource_group: pulumi.Input[str],
+        workspace: pulumi.Input[str],
+        endpoint: pulumi.Input[str],
+        name: str,
+        model_id: pulumi.Input[str],
+        environment: pulumi.Input[str],
+        code: Path,
+        code_hash: str,
+        script: str,
+        instance_type: str,
+        instance_count: int,
+        collect: Sequence[str],
+        smoke: str,
+        tags: Mapping[str, str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """``smoke`` is the smoke test as JSON, ``environment`` is ``azureml:NAME:VERSION``."""
+        props: dict[str, Any] = {
+            "resource_group": resource_group,
+            "workspace": workspace,
+            "endpoint": endpoint,
+            "name": name,
+            "model_id": model_id,
+            "environment": environment,
+            "code": str(code),
+            "code_hash": code_hash,
+            "script": script,
+            "instance_type": instance_type,
+            "instance_count": instance_count,
+            "collect": list(collect),
+            "smoke": smoke,
+            "tags": dict(tags),
+            "deployment_id": None,
+        }
+        super().__init__(OnlineDeploymentProvider(), resource_name, props, opts)

@@ -1,0 +1,252 @@
+"""A model and everything that keeps it serving, composed in order.
+
+data files → environment → model version → endpoint → deployment → traffic → batch endpoint, monitor
+
+What a change does follows from names: the model version and the deployment are named after the lineage, so another
+lineage makes new ones first, then traffic moves, then the old ones go.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+import pulumi
+
+from ml import lineage, smoke
+from ml.batch_endpoint import BatchDeployment, BatchEndpoint
+from ml.data_files import DataFiles
+from ml.environment import Environment
+from ml.model import Model
+from ml.monitor import Monitor
+from ml.online_deployment import OnlineDeployment
+from ml.online_endpoint import OnlineEndpoint
+from ml.traffic import Traffic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ml.spec import ModelSpec
+
+#: The one deployment of a batch endpoint.
+_BATCH_DEPLOYMENT = "main"
+
+
+@dataclass(frozen=True)
+class PlatformInputs:
+    """What a model needs of the platform; ``infra.platform.Platform`` has attributes of these names."""
+
+    suffix: pulumi.Input[str]
+    resource_group_name: pulumi.Input[str]
+    workspace_name: pulumi.Input[str]
+    cpu_compute_name: pulumi.Input[str]
+    lake_account_name: pulumi.Input[str]
+    lake_container_name: pulumi.Input[str]
+    endpoint_identity_id: pulumi.Input[str]
+
+
+class _Place(TypedDict):
+    resource_group: pulumi.Input[str]
+    workspace: pulumi.Input[str]
+
+
+def deployment_name(of_lineage: str) -> str:
+    """The deployment of the model version with this lineage."""
+    return f"m-{of_lineage[:8]}"
+
+
+class ServedModel(pulumi.ComponentResource):
+    """A trained, registered, deployed and monitored model."""
+
+    endpoint_name: pulumi.Output[str]
+    scoring_uri: pulumi.Output[str]
+    deployment_name: pulumi.Output[str]
+    model_name: pulumi.Output[str]
+    model_version: pulumi.Output[str]
+    lineage: pulumi.Output[str]
+    monitor_name: pulumi.Output[str]
+    batch_endpoint_name: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        spec: ModelSpec,
+        platform: PlatformInputs,
+        *,
+        environment: str,
+        tags: dict[str, str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """``environment`` is what the stack is (dev, prod, …), ``tags`` go on all that can carry them."""
+        super().__init__("mlops:ml:ServedModel", name, None, opts)
+        own_lineage = spec.lineage
+        place: _Place = {
+            "resource_group": platform.resource_group_name,
+            "workspace": platform.workspace_name,
+        }
+        child = pulumi.ResourceOptions(parent=self)
+
+        files = DataFiles(
+            f"{name}-data",
+            **place,
+            account=platform.lake_account_name,
+            container=platform.lake_container_name,
+            asset=spec.data.asset,
+            version=spec.data.version,
+            folder=spec.data.files,
+            files=lineage.files(spec.data.files),
+            opts=child,
+        )
+        runtime = Environment(
+            f"{name}-environment",
+            **place,
+            name=spec.environment.name,
+            image=spec.environment.image,
+            conda=spec.environment.conda,
+            description=f"What {spec.name} is trained and served in.",
+            tags=tags,
+            opts=child,
+        )
+        model = Model(
+            f"{name}-model",
+            **place,
+            name=spec.name,
+            lineage=own_lineage,
+            description=spec.description,
+            framework=spec.framework,
+            data=f"{spec.data.asset}:{spec.data.version}",
+            pipeline=spec.training.pipeline,
+            parameters=spec.training.parameters,
+            environment=runtime.reference,
+            compute=platform.cpu_compute_name,
+            target_environment=environment,
+            git_commit=git_commit(spec.training.pipeline.parent),
+            tags=tags,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[files]),
+        )
+        if pulumi.runtime.is_dry_run():
+            _announce(model)
+        endpoint = OnlineEndpoint(
+            f"{name}-endpoint",
+            **place,
+            name=pulumi.Output.concat(spec.name, "-", platform.suffix),
+            identity_id=platform.endpoint_identity_id,
+            auth=spec.endpoint.auth,
+            description=spec.description,
+            tags=tags,
+            opts=child,
+        )
+        code_hash = lineage.combined(lineage.files(spec.scoring.code))
+        test = smoke.read(spec.smoke)
+        deployment = OnlineDeployment(
+            f"{name}-deployment",
+            **place,
+            endpoint=endpoint.name,
+            name=deployment_name(own_lineage),
+            model_id=model.model_id,
+            environment=runtime.reference,
+            code=spec.scoring.code,
+            code_hash=code_hash,
+            script=spec.scoring.script,
+            instance_type=spec.deployment.instance_type,
+            instance_count=spec.deployment.instance_count,
+            collect=spec.deployment.collect,
+            smoke=json.dumps({"request": test.request, "answer": test.answer}, sort_keys=True),
+            tags={**tags, "Lineage": own_lineage},
+            opts=child,
+        )
+        traffic = Traffic(
+            f"{name}-traffic",
+            **place,
+            endpoint=endpoint.name,
+            shares=deployment.name.apply(lambda newest: {newest: 100}),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
+        )
+        batch = BatchEndpoint(
+            f"{name}-batch",
+            **place,
+            name=pulumi.Output.concat(spec.name, "-b-", platform.suffix),
+            description=spec.description,
+            tags=tags,
+            opts=child,
+        )
+        BatchDeployment(
+            f"{name}-batch-deployment",
+            **place,
+            endpoint=batch.name,
+            name=_BATCH_DEPLOYMENT,
+            model_id=model.model_id,
+            environment=runtime.reference,
+            compute=platform.cpu_compute_name,
+            code=spec.scoring.code,
+            code_hash=code_hash,
+            script=spec.batch.script or spec.scoring.script,
+            instance_count=spec.batch.instance_count,
+            mini_batch_size=spec.batch.mini_batch_size,
+            output_file=spec.batch.output_file,
+            tags=tags,
+            opts=child,
+        )
+        monitor = Monitor(
+            f"{name}-monitor",
+            **place,
+            name=pulumi.Output.concat(spec.name, "-monitor"),
+            endpoint=endpoint.name,
+            deployment=deployment.name,
+            reference=model.reference,
+            hour=spec.monitor.schedule.hour,
+            numeric=spec.monitor.features.numeric,
+            categorical=spec.monitor.features.categorical,
+            normalized_wasserstein=spec.monitor.thresholds.normalized_wasserstein,
+            jensen_shannon=spec.monitor.thresholds.jensen_shannon,
+            description=f"Drift of what {spec.name} receives against what it was trained on.",
+            tags=tags,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[traffic]),
+        )
+
+        self.endpoint_name = endpoint.name
+        self.scoring_uri = endpoint.scoring_uri
+        self.deployment_name = deployment.name
+        self.model_name = pulumi.Output.from_input(spec.name)
+        self.model_version = model.version
+        self.lineage = pulumi.Output.from_input(own_lineage)
+        self.monitor_name = monitor.name
+        self.batch_endpoint_name = batch.name
+        self.register_outputs(
+            {
+                "endpoint_name": self.endpoint_name,
+                "scoring_uri": self.scoring_uri,
+                "deployment_name": self.deployment_name,
+                "model_name": self.model_name,
+                "model_version": self.model_version,
+                "lineage": self.lineage,
+                "monitor_name": self.monitor_name,
+                "batch_endpoint_name": self.batch_endpoint_name,
+            }
+        )
+
+
+def git_commit(folder: Path) -> str:
+    """The commit that ``folder`` is at, ``-dirty`` where files in it differ; ``unknown`` outside of git."""
+
+    def git(*arguments: str) -> str:
+        command = ("git", "-C", str(folder), *arguments)
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()  # noqa: S603
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return f"{commit}-dirty" if git("status", "--porcelain", "--", ".") else commit
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _announce(model: Model) -> None:
+    """Says in a preview whether something will be trained; says nothing about what is registered and deployed."""
+
+    def say(training: str | None) -> None:
+        if training and "`up` will" in training:
+            pulumi.log.info(training, resource=model)
+
+    model.training.apply(say)
