@@ -87,6 +87,11 @@ class LocalDir:
         return self.root / "state"
 
     @property
+    def stack(self) -> Path:
+        """JSON of what ``up`` deployed: ``resourceGroup``, ``workspace`` and the monitor's last finding."""
+        return self.root / "stack.json"
+
+    @property
     def tools(self) -> Path:
         """What is installed once and survives ``make clean``: Azurite (``MLOPS_TOOLS_DIR``, else ``.tools``)."""
         named = os.environ.get("MLOPS_TOOLS_DIR")
