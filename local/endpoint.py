@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
@@ -58,7 +59,9 @@ class WorkspaceClient:
         }
         tenant = self._azure["AZURE_TENANT_ID"]
         try:
-            answer = await self._send("POST", f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token", data=form)
+            answer = await self._send(
+                "POST", f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token", data=form
+            )
         except BaseException:
             await self._session.close()
             raise
@@ -73,13 +76,19 @@ class WorkspaceClient:
 
     async def _send(self, method: str, url: str, **options: Any) -> Any:
         try:
-            async with self._session.request(method, url, proxy=self._azure["HTTPS_PROXY"], **options) as response:
+            async with self._session.request(
+                method, url, proxy=self._azure["HTTPS_PROXY"], **options
+            ) as response:
                 if response.status >= 400:
                     text = (await response.text()).strip()
-                    raise EndpointError(f"{method} {url.split('?')[0]} was answered {response.status}: {text[:500]}")
+                    raise EndpointError(
+                        f"{method} {url.split('?', maxsplit=1)[0]} was answered {response.status}: {text[:500]}"
+                    )
                 return await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise EndpointError(f"{method} {url.split('?')[0]} failed: {error or type(error).__name__}") from error
+            raise EndpointError(
+                f"{method} {url.split('?', maxsplit=1)[0]} failed: {error or type(error).__name__}"
+            ) from error
 
     async def _arm(self, method: str, path: str, *, api: str = _API, body: object = None) -> Any:
         headers = {"Authorization": f"Bearer {self._token}"}
@@ -106,22 +115,36 @@ class WorkspaceClient:
         async def one(body: dict[str, Any]) -> Scored:
             async with (
                 slots,
-                self._session.post(url, json=body, headers=headers, proxy=self._azure["HTTPS_PROXY"]) as response,
+                self._session.post(
+                    url, json=body, headers=headers, proxy=self._azure["HTTPS_PROXY"]
+                ) as response,
             ):
                 text = await response.text()
                 if response.status != 200:
                     raise EndpointError(f"{url} answered {response.status}: {text[:500]}")
-                return Scored(await response.json(content_type=None), response.headers["azureml-model-deployment"])
+                return Scored(
+                    await response.json(content_type=None), response.headers["azureml-model-deployment"]
+                )
 
         return list(await asyncio.gather(*map(one, requests)))
 
     async def run_monitor(self, monitor: str) -> dict[str, Any]:
-        """Runs a model monitor now and waits for its job; returns the job as ARM shows it."""
+        """Runs a model monitor now, waits for its job and returns the drift report it wrote."""
+        now = datetime.now(UTC).isoformat()
         started = await self._arm(
-            "POST", f"/schedules/{monitor}/trigger", api=_TRIGGER_API, body={"scheduleTime": None}
+            "POST", f"/schedules/{monitor}/trigger", api=_TRIGGER_API, body={"scheduleTime": now}
         )
-        while True:
-            job = await self._arm("GET", f"/jobs/{started['jobName']}")
-            if job["properties"]["status"] in _ENDED:
-                return job
+        name = started["jobName"]
+        while (status := (await self._arm("GET", f"/jobs/{name}"))["properties"]["status"]) not in _ENDED:  # noqa: ASYNC110 (Azure has no event to wait for)
             await asyncio.sleep(0.2)
+        if status != "Completed":
+            raise EndpointError(
+                f"The monitor {monitor} did not finish (job {name}: {status}); see `python -m local logs`."
+            )
+        store = (await self._arm("GET", "/datastores/workspaceblobstore"))["properties"]
+        headers = {"Authorization": f"Bearer {self._token}", "x-ms-version": "2023-11-03"}
+        url = (
+            f"https://{store['accountName']}.blob.core.windows.net/{store['containerName']}"
+            f"/azureml/{name}/drift/report.json"
+        )
+        return await self._send("GET", url, headers=headers)

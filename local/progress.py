@@ -74,7 +74,9 @@ class Run:
             took = time.monotonic() - self._began.get(metadata["urn"], time.monotonic())
             shown = f" ({took:.0f} s)" if took >= 1 else ""
             kind, name = _kind_and_name(metadata["urn"])
-            self.console.print(f"  {_DONE[metadata['op']]} [bold]{name}[/] [dim]{kind}{shown}[/]", highlight=False)
+            self.console.print(
+                f"  {_DONE[metadata['op']]} [bold]{name}[/] [dim]{kind}{shown}[/]", highlight=False
+            )
 
     def _diagnosed(self, diagnostic: dict[str, Any]) -> None:
         message = str(diagnostic["message"]).strip()
@@ -84,12 +86,19 @@ class Run:
         if severity == "error":
             self.errors.append(message)
         elif severity in ("warning", "info"):
-            self.console.print(f"  {message}", markup=False, highlight=False, style="yellow" if severity == "warning" else "dim")
+            self.console.print(
+                f"  {message}",
+                markup=False,
+                highlight=False,
+                style="yellow" if severity == "warning" else "dim",
+            )
 
     def _show(self) -> None:
         now = time.monotonic()
         names = [
-            f"{_kind_and_name(urn)[1]} ({now - self._began[urn]:.0f} s)" if now - self._began[urn] >= 2 else _kind_and_name(urn)[1]
+            f"{_kind_and_name(urn)[1]} ({now - self._began[urn]:.0f} s)"
+            if now - self._began[urn] >= 2
+            else _kind_and_name(urn)[1]
             for urn in list(self._active)[-3:]
         ]
         doing = f": {', '.join(names)}" if names else ""

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -21,6 +20,7 @@ from local.settings import REPOSITORY, LocalDir
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
+    from pathlib import Path
 
     from ops.engine import Engine
 
@@ -148,7 +148,9 @@ class LocalStack:
             yield {}
             return
         command = [sys.executable, "-m", "local.provider"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self.environment()) as process:
+        with subprocess.Popen(  # noqa: S603 (our own module)
+            command, stdout=subprocess.PIPE, text=True, env=self.environment()
+        ) as process:
             try:
                 port = process.stdout.readline().strip() if process.stdout else ""
                 if not port.isdigit():

@@ -1,0 +1,212 @@
+"""``python -m local up`` and ``down``: the local stack with its sample model, from nothing to a scored prediction.
+
+Up is idempotent: what is there is left as it is. It ends with the endpoint's URL, a prediction it just made, the
+monitor's finding and what to try next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+
+from local import engine_run, sample, service
+from local.endpoint import EndpointError, WorkspaceClient
+from local.engine_run import EngineRunError
+from local.run_lock import HeldError, run_lock
+from local.settings import REPOSITORY, LocalDir
+from local.stack import LocalStack, StackError
+from ops.engine import EngineError, choose
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_NEEDED_MB = 1500
+_PROGRAM_COMMANDS = ("up", "preview", "refresh", "destroy")
+
+
+class UpError(Exception):
+    """Up or down could not do its work; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every step of a command needs."""
+
+    console: Console
+    directory: LocalDir
+    stack: LocalStack
+
+
+def up() -> None:
+    """Bring up local Azure and the local stack with the sample model, and score it once."""
+    with _told("make up") as (console, directory):
+        _check_room(directory)
+        with console.status("Starting local Azure"):
+            service.start(directory)
+        work = _work(console, directory)
+        began = time.monotonic()
+        with console.status("Reading the stack"):
+            work.stack.prepare()
+            _forget_what_is_gone(work)
+        console.print("Deploying the stack [bold]local[/]", highlight=False)
+        changes = engine_run.run(work.console, work.stack, "up")
+        outputs = work.stack.outputs()
+        _remember(work, outputs)
+        with console.status("Asking the endpoint"):
+            result = asyncio.run(sample.try_out(work.directory, work.stack.azure, outputs))
+        _report(work, outputs, result, changes, time.monotonic() - began)
+
+
+def down() -> None:
+    """Destroy the local stack and stop local Azure."""
+    with _told("make down") as (console, directory):
+        if not directory.root.exists():
+            console.print("Nothing runs: there is no local stack.")
+            return
+        if LocalStack.checkpoint_of(directory).exists():
+            with console.status("Starting local Azure"):
+                service.start(directory)
+            work = _work(console, directory)
+            work.stack.prepare()
+            console.print("Destroying the stack [bold]local[/]", highlight=False)
+            changes = engine_run.run(work.console, work.stack, "destroy")
+            console.print(f"Destroyed: {_counted(changes) or 'nothing was deployed'}.", highlight=False)
+        with console.status("Stopping local Azure"):
+            service.stop(directory)
+        console.print(
+            "Local Azure is stopped. Its data stays in .local/ until `make clean`.", highlight=False
+        )
+
+
+def pulumi(context: typer.Context) -> None:
+    """Run an engine command on the local stack, e.g. `python -m local pulumi preview --diff`."""
+    with _told("pulumi") as (console, directory):
+        work = _work(console, directory)
+        work.stack.prepare()
+        arguments = context.args
+        command = [str(work.stack.engine.executable), *arguments]
+        if arguments and arguments[0] in _PROGRAM_COMMANDS:
+            command = work.stack.arguments(*arguments)
+        with work.stack.provider() as extra:
+            environment = {**work.stack.environment(), **extra}
+            code = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode  # noqa: S603
+        if code:
+            raise typer.Exit(code)
+
+
+@contextmanager
+def _told(command: str) -> Generator[tuple[Console, LocalDir]]:
+    """Holds the run lock, and turns every expected failure into one line and exit code 1."""
+    console = Console(highlight=False)
+    directory = LocalDir.find()
+    try:
+        with run_lock(directory.root / "up.lock", command):
+            yield console, directory
+    except (
+        UpError,
+        EngineRunError,
+        HeldError,
+        StackError,
+        EngineError,
+        EndpointError,
+        service.ServiceError,
+    ) as error:
+        console.print(f"[red]{command}:[/] ", end="")
+        console.print(str(error), markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        console.print(
+            f"[red]{command}:[/] {error.strerror or error}: {error.filename or directory.root}. Make room or make it writable, then run this again.",
+            soft_wrap=True,
+        )
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print(f"{command}: interrupted. What was finished is kept; run `make up` again to go on.")
+        raise typer.Exit(130) from None
+
+
+def _check_room(directory: LocalDir) -> None:
+    directory.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    free = shutil.disk_usage(directory.root).free >> 20
+    if free < _NEEDED_MB:
+        raise UpError(
+            f"only {free} MB are free on the disk of {directory.root}; {_NEEDED_MB} MB are needed "
+            "for environments, blobs and state. Free some and run this again; nothing was changed."
+        )
+
+
+def _work(console: Console, directory: LocalDir) -> _Work:
+    azure = service.client_environment(directory)
+    return _Work(console, directory, LocalStack(directory, choose(os.environ), azure))
+
+
+def _forget_what_is_gone(work: _Work) -> None:
+    """Refreshes a stack whose workspace local Azure doesn't have any more, so that it is made again."""
+    noted = sample.recorded(work.directory)
+    if not noted.get("workspace") or not work.stack.checkpoint.exists():
+        return
+    if asyncio.run(_workspace_exists(work, noted)):
+        return
+    work.console.print("Local Azure has lost the stack's workspace: refreshing before deploying again.")
+    engine_run.run(work.console, work.stack, "refresh")
+
+
+async def _workspace_exists(work: _Work, noted: dict[str, Any]) -> bool:
+    async with WorkspaceClient(work.stack.azure, noted["resourceGroup"], noted["workspace"]) as client:
+        return await client.exists()
+
+
+def _remember(work: _Work, outputs: dict[str, Any]) -> None:
+    sample.record(work.directory, resourceGroup=outputs["resourceGroup"], workspace=outputs["workspace"])
+
+
+def _report(work: _Work, outcome: sample.Outcome, changes: dict[str, int], seconds: float) -> None:
+    console = work.console
+    flight, answer = outcome.flight, outcome.answer
+    changed = _counted(changes)
+    console.print()
+    console.print(f"[bold green]Up[/] in {seconds:.0f} s: {changed or 'nothing to change'}.")
+    console.print()
+    console.print(f"[bold]Endpoint[/]    {outcome.url}", soft_wrap=True)
+    console.print(
+        f"[bold]Prediction[/]  {flight['carrier']} {flight['origin']}→{flight['destination']}, left "
+        f"{flight['departure_delay']} min late: {answer['probability']:.0%} likely to arrive more than 15 min late "
+        f"([dim]deployment {outcome.deployment}[/])",
+        soft_wrap=True,
+    )
+    colour = "yellow" if outcome.drifted else "green"
+    console.print(
+        f"[bold]Monitor[/]     [{colour}]{outcome.finding}[/] [dim](flights of June and July)[/]",
+        soft_wrap=True,
+    )
+    console.print()
+    console.print("[bold]Next[/]")
+    for command, what in _NEXT:
+        console.print(f"  {command:<46} [dim]{what}[/]", soft_wrap=True)
+
+
+_NEXT = (
+    ('eval "$(.venv/bin/python -m local env)"', "point this shell's Azure clients at local Azure"),
+    (".venv/bin/python -m ml.drift report", "the drift as a page (in that shell)"),
+    (".venv/bin/python -m local pulumi preview --diff", "what a change would do"),
+    ("make down", "destroy the stack and stop everything"),
+)
+
+
+def _counted(changes: dict[str, int]) -> str:
+    words = {
+        "create": "created",
+        "update": "updated",
+        "replace": "replaced",
+        "delete": "deleted",
+    }
+    return ", ".join(f"{changes[key]} {word}" for key, word in words.items() if changes.get(key))
