@@ -58,19 +58,30 @@ class ModelProvider(Provider):
         """Uses the registered version of this lineage, else trains and registers one."""
         name, lineage = inputs["name"], inputs["lineage"]
         found = _registered(door, name, lineage)
-        if found is not None:
-            job = str((found.tags or {}).get(_JOB) or found.job_name or "")
-            version = str(found.version)
-            door.do(f"model {name}:{version}", lambda: door.client.models.restore(name, version))
-            _register_reference(door, name, lineage, job)
-            how = f"version {version} was registered already"
-        else:
-            job = training.run(door, _plan(inputs))
-            _register_reference(door, name, lineage, job)
-            version = _register(door, inputs, job, training.metrics(door, job))
-            how = f"trained by job {job}"
-            door.say(f"{name}: version {version} registered")
-        return Made(f"{name}:{version}", _computed(door, inputs, version, job, how))
+        if found is None:
+            return self._train(door, inputs)
+        version = str(found.version)
+        job = str((found.tags or {}).get(_JOB) or found.job_name or "")
+        door.do(f"model {name}:{version}", lambda: door.client.models.restore(name, version))
+        _register_reference(door, name, lineage, job)
+        try:
+            metrics = training.metrics(door, job)
+        except AzureMLError:
+            metrics = {}  # what a job wrote may be cleared away; the version stands without it
+        computed = _computed(door, inputs, version, job, metrics)
+        return Made(
+            f"{name}:{version}", {**computed, "training": f"version {version} was registered already"}
+        )
+
+    def _train(self, door: Door, inputs: Props) -> Made:
+        name = inputs["name"]
+        job = training.run(door, _plan(inputs))
+        metrics = training.metrics(door, job)
+        _register_reference(door, name, inputs["lineage"], job)
+        version = _register(door, inputs, job, metrics)
+        door.say(f"{name}: version {version} registered")
+        computed = _computed(door, inputs, version, job, metrics)
+        return Made(f"{name}:{version}", {**computed, "training": f"trained by job {job}"})
 
     def look(self, door: Door, resource_id: str, props: Props) -> Props | None:
         """Description and tags; the rest of a version can't change."""
@@ -187,6 +198,11 @@ def _register_reference(door: Door, name: str, lineage: str, job: str) -> None:
     if door.find(what, lambda: door.client.data.get(asset, version)) is not None:
         door.do(what, lambda: door.client.data.restore(asset, version))
         return
+    if not job:
+        raise AzureMLError(
+            f"{what}: is missing, and the registered {name} has no tag {_JOB} that says which job made it; "
+            f"remove its tag {LINEAGE} to have it trained again"
+        )
     data = Data(
         name=asset,
         version=version,
@@ -213,17 +229,16 @@ def _register(door: Door, inputs: Props, job: str, metrics: Mapping[str, float])
     return str(made.version)
 
 
-def _computed(door: Door, inputs: Props, version: str, job: str, how: str) -> Props:
+def _computed(door: Door, inputs: Props, version: str, job: str, metrics: Mapping[str, float]) -> Props:
     name = inputs["name"]
     asset, asset_version = _reference(name, inputs["lineage"])
     return {
         "version": version,
         "model_id": door.arm_id("models", name, "versions", version),
         "job": job,
-        "metrics": training.metrics(door, job),
+        "metrics": dict(metrics),
         "reference": f"azureml:{asset}:{asset_version}",
         "reference_id": door.arm_id("data", asset, "versions", asset_version),
-        "training": how,
     }
 
 

@@ -87,6 +87,9 @@ class ServedModel(pulumi.ComponentResource):
             "workspace": platform.workspace_name,
         }
         child = pulumi.ResourceOptions(parent=self)
+        # What the model waits for on creation (roles, the data asset), it must also outlive on destruction: children
+        # don't inherit that.
+        first = pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on if opts else None)
 
         files = DataFiles(
             f"{name}-data",
@@ -96,8 +99,8 @@ class ServedModel(pulumi.ComponentResource):
             asset=spec.data.asset,
             version=spec.data.version,
             folder=spec.data.files,
-            files=lineage.files(spec.data.files),
-            opts=child,
+            files=spec.data.hashes,
+            opts=first,
         )
         runtime = Environment(
             f"{name}-environment",
@@ -107,7 +110,7 @@ class ServedModel(pulumi.ComponentResource):
             conda=spec.environment.conda,
             description=f"What {spec.name} is trained and served in.",
             tags=tags,
-            opts=child,
+            opts=first,
         )
         model = Model(
             f"{name}-model",
@@ -136,7 +139,7 @@ class ServedModel(pulumi.ComponentResource):
             auth=spec.endpoint.auth,
             description=spec.description,
             tags=tags,
-            opts=child,
+            opts=first,
         )
         code_hash = lineage.combined(lineage.files(spec.scoring.code))
         test = smoke.read(spec.smoke)
@@ -170,7 +173,7 @@ class ServedModel(pulumi.ComponentResource):
             name=pulumi.Output.concat(spec.name, "-b-", platform.suffix),
             description=spec.description,
             tags=tags,
-            opts=child,
+            opts=first,
         )
         BatchDeployment(
             f"{name}-batch-deployment",

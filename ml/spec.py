@@ -5,6 +5,7 @@ Every refusal is one line: the file, the key, what would break, what to write in
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -54,7 +55,7 @@ def _folder(value: Path, info: ValidationInfo) -> Path:
 
 def _data_folder(value: Path, info: ValidationInfo) -> Path:
     path = _resolved(value, info)
-    if not path.is_dir() or not lineage.files(path):
+    if not path.is_dir() or not any(path.iterdir()):
         raise ValueError(f"the data folder {value} is missing or empty; run `make data`")
     return path
 
@@ -87,6 +88,11 @@ class DataSpec(_Section):
     asset: AssetName = Field(description="the data asset that training reads")
     version: AssetVersion = Field(description="the asset's version, which model versions are traced to")
     files: DataFolder = Field(description="the folder with the version's files")
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """The version's files, by name, with the SHA-256 of their content."""
+        return lineage.files(self.files)
 
 
 class EnvironmentSpec(_Section):
@@ -179,9 +185,9 @@ class MonitorSpec(_Section):
 class ModelSpec(_Section):
     """A model and everything that keeps it serving. Paths are absolute."""
 
-    # The endpoint is called NAME-SUFFIX: 25 + 1 + 6 characters are Azure's limit of 32.
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z](?:[a-z0-9-]{0,23}[a-z0-9])?$")] = Field(
-        description="1-25 lowercase letters, digits and hyphens, as endpoints are named after it"
+    # The batch endpoint is called NAME-b-SUFFIX: 23 + 3 + 6 characters are Azure's limit of 32.
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z](?:[a-z0-9-]{0,21}[a-z0-9])?$")] = Field(
+        description="1-23 lowercase letters, digits and hyphens, as endpoints are named after it"
     )
     description: str = Field(default="", description="what the model predicts")
     framework: str = Field(description="what the model is made with, a tag of every version", min_length=1)
@@ -196,14 +202,14 @@ class ModelSpec(_Section):
     monitor: MonitorSpec = Field(description="its monitor")
     smoke: File = Field(description="the request that a new deployment must answer before it gets traffic")
 
-    @property
+    @cached_property
     def lineage(self) -> str:
         """What a version of this model is a function of (64 hex digits); known before anything is deployed."""
         return lineage.lineage(
             data={
                 "asset": self.data.asset,
                 "version": self.data.version,
-                "files": lineage.files(self.data.files),
+                "files": self.data.hashes,
             },
             code=lineage.files(self.training.code),
             pipeline=lineage.document(self.training.pipeline),

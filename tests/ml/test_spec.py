@@ -95,9 +95,9 @@ def test_what_does_not_change_the_model_does_not_change_the_lineage(folder):
         ),
         (
             lambda d: d.update(name="Flight Delay"),
-            "name: 'Flight Delay' can't be used (1-25 lowercase letters",
+            "name: 'Flight Delay' can't be used (1-23 lowercase letters",
         ),
-        (lambda d: d.update(name="a" * 26), f"name: '{'a' * 26}' can't be used (1-25 lowercase letters"),
+        (lambda d: d.update(name="a" * 24), f"name: '{'a' * 24}' can't be used (1-23 lowercase letters"),
         (
             lambda d: d["data"].update(version=2013.1),
             "data.version: YAML reads 2013.1 as a number, which loses",
