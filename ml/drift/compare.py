@@ -2,7 +2,7 @@
 
 A verdict is a named state with a sentence. Besides its thresholds it weighs chance: with few rows the statistics
 are large without any drift (:func:`ml.drift.statistics.jensen_shannon_by_chance`), so a value that is over its
-threshold, but no larger than chance alone makes it once in 20 times, is "not enough data" and no drift.
+threshold, but no larger than chance alone makes it once in 100 times, is "not enough data" and no drift.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml.drift import statistics
-from ml.drift.histogram import categories, count, histogram
+from ml.drift.histogram import categories, count, histogram, plot_histogram
 from ml.drift.report import Column, Measurement, Report, Side, State
 from ml.drift.thresholds import STATISTICS, Kind, Thresholds
 
@@ -113,8 +113,10 @@ def _compare_column(
     judges = thresholds.of(kind)
     if kind is Kind.NUMERIC:
         measured, distribution = _numeric(reference.values, current.values, wanted)
+        plot = plot_histogram(reference.values, current.values)
     else:
         measured, distribution = _categorical(reference.counts, current.counts)
+        plot = distribution
     measured["missing"] = (_share(after) - _share(before), None)
     measurements = tuple(
         Measurement(each, measured[each][0], judges.get(each), measured[each][1])
@@ -122,7 +124,7 @@ def _compare_column(
         if each in wanted and each in measured
     )
     state, sentence = _verdict(measurements, before, after, thresholds.minimum_rows)
-    return Column(name, kind, state, sentence, before, after, measurements, distribution)
+    return Column(name, kind, state, sentence, before, after, measurements, distribution, plot)
 
 
 def _verdict(
@@ -142,7 +144,7 @@ def _verdict(
         worst = breaches[0]
         return State.NOT_ENOUGH_DATA, (
             f"{_finding(worst, 'over', 'under')}, but so few rows reach "
-            f"{worst.by_chance:.3g} by chance once in 20 times"
+            f"{worst.by_chance:.3g} by chance once in 100 times"
         )
     return State.STABLE, "; ".join(_finding(each, "within", "not under") for each in judged)
 
@@ -168,7 +170,7 @@ def _numeric(
             merged.wasserstein() / deviation,
             merged.wasserstein_by_chance() / deviation,
         )
-        measured["kolmogorov_smirnov"] = (d, 1.3581 * math.sqrt(1 / first.size + 1 / second.size))
+        measured["kolmogorov_smirnov"] = (d, 1.6276 * math.sqrt(1 / first.size + 1 / second.size))
         measured["kolmogorov_smirnov_p"] = (p, None)
     return measured, counts
 

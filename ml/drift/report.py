@@ -39,7 +39,7 @@ class Side:
 class Measurement:
     """One statistic of a column.
 
-    ``threshold`` is None where the statistic isn't judged; ``by_chance`` is what it reaches once in 20 times without
+    ``threshold`` is None where the statistic isn't judged; ``by_chance`` is what it reaches once in 100 times without
     drift, where that is known.
     """
 
@@ -54,6 +54,14 @@ class Measurement:
         return self.threshold is not None and STATISTICS[self.statistic].breached(self.value, self.threshold)
 
     @property
+    def severity(self) -> float:
+        """How far the value is, as a multiple of its threshold (for p-values the other way round); 0 if not judged."""
+        if self.threshold is None:
+            return 0.0
+        value, threshold = max(self.value, 1e-12), max(self.threshold, 1e-12)
+        return threshold / value if STATISTICS[self.statistic].alerts_below else value / threshold
+
+    @property
     def told_by_chance(self) -> bool:
         """Whether chance alone explains the value."""
         return self.by_chance is not None and self.value <= self.by_chance
@@ -61,7 +69,11 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Column:
-    """A column's verdict and what it rests on; ``distribution`` is None where a side has no values."""
+    """A column's verdict and what it rests on.
+
+    ``distribution`` holds the counts that the binned statistics are computed from, ``plot`` those to look at; None
+    where a side has no values.
+    """
 
     name: str
     kind: Kind
@@ -71,6 +83,7 @@ class Column:
     current: Side
     measurements: tuple[Measurement, ...] = ()
     distribution: Histogram | Categories | None = None
+    plot: Histogram | Categories | None = None
 
     def value(self, statistic: str) -> float:
         """The measured value of a statistic. KeyError: it wasn't measured here."""
@@ -80,7 +93,11 @@ class Column:
     def judged(self) -> tuple[Measurement, ...]:
         """The measurements that have a threshold, the worst one (relative to it) first."""
         return tuple(
-            sorted((m for m in self.measurements if m.threshold is not None), key=_severity, reverse=True)
+            sorted(
+                (each for each in self.measurements if each.threshold is not None),
+                key=lambda each: each.severity,
+                reverse=True,
+            )
         )
 
 
@@ -147,13 +164,6 @@ class Report:
         }
 
 
-def _severity(each: Measurement) -> float:
-    """How far the value is past its threshold, as a ratio; for p-values the other way round."""
-    small, large = sorted((0, 1), reverse=STATISTICS[each.statistic].alerts_below)
-    pair = (each.threshold or 1e-12, max(each.value, 1e-12))
-    return pair[large] / pair[small]
-
-
 def _column_as_dict(column: Column) -> dict[str, Any]:
     return {
         "name": column.name,
@@ -173,6 +183,7 @@ def _column_as_dict(column: Column) -> dict[str, Any]:
             for each in column.measurements
         ],
         "distribution": _distribution_as_dict(column.distribution),
+        "plot": _distribution_as_dict(column.plot if column.plot is not column.distribution else None),
     }
 
 
