@@ -1,0 +1,189 @@
+"""The stack's YAML as frozen models. The only reader of ``pulumi.Config``.
+
+Everything is read and checked before any resource is registered. A mistake ends the program with one line that names
+the full key, what would break, and what to write instead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pulumi
+from pulumi.runtime import config as runtime
+from pydantic import StringConstraints, ValidationError
+
+from infra import names
+from infra.access import AccessConfig
+from infra.compute import ComputeConfig
+from infra.network import NetworkConfig
+from infra.observability import ObservabilityConfig
+from infra.registry import RegistryConfig
+from infra.section import Section, explain, setting
+from infra.storage import StorageConfig
+from infra.vault import VaultConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PART = "2 to 8 lowercase letters and digits, a letter first"
+#: Azure's limits on tags: names of at most 128 characters on storage accounts, values of at most 256, 50 a resource.
+TagName = Annotated[str, StringConstraints(pattern=r"^[^<>%&\\?/]{1,128}$")]
+TagValue = Annotated[str, StringConstraints(max_length=256)]
+ModelFolder = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+#: Keys whose values are text as it stands.
+_PLAIN = frozenset({"project", "environment", "location", "owner", "costCenter", "suffix", "protect"})
+
+
+class ConfigError(pulumi.RunError):
+    """The stack's configuration can't be used. One line per mistake, without a traceback."""
+
+
+class StackConfig(Section):
+    """Everything that a stack's YAML says."""
+
+    project: str = setting(
+        "mlops",
+        pattern=names.PART_PATTERN,
+        breaks="it is part of every name, and a storage account has room for 8 characters of it",
+        write=_PART,
+    )
+    environment: str = setting(
+        pattern=names.PART_PATTERN,
+        breaks="it is part of every name, and a storage account has room for 8 characters of it",
+        write=f"local, dev, prod or another name of {_PART}",
+    )
+    location: str = setting(
+        pattern=r"^[a-z]+[0-9]?[a-z]*$",
+        breaks="every resource needs a region",
+        write="a region's short name such as westeurope (`az account list-locations` lists them)",
+    )
+    owner: str = setting(
+        min_length=1,
+        max_length=256,
+        breaks="every resource is tagged with who answers for it",
+        write="a team or an address",
+    )
+    cost_center: str = setting(
+        min_length=1,
+        max_length=256,
+        breaks="every resource is tagged with who pays for it",
+        write="a cost centre",
+    )
+    suffix: str | None = setting(
+        None,
+        pattern=names.SUFFIX_PATTERN,
+        breaks="it ends every name",
+        write="6 lowercase letters and digits to take up an existing platform, or leave the key out",
+    )
+    protect: bool = setting(
+        False,
+        breaks="it decides whether what holds data can be destroyed",
+        write="true for production, else false",
+    )
+    tags: dict[TagName, TagValue] = setting(
+        {},
+        max_length=40,
+        breaks="Azure takes at most 50 tags, names without <>%&\\?/ and values of at most 256 characters",
+        write="a mapping of names to texts, numbers in quotes",
+    )
+    network: NetworkConfig = NetworkConfig()
+    vault: VaultConfig = VaultConfig()
+    storage: StorageConfig = StorageConfig()
+    registry: RegistryConfig = RegistryConfig()
+    observability: ObservabilityConfig = ObservabilityConfig()
+    compute: ComputeConfig = ComputeConfig()
+    access: AccessConfig = AccessConfig()
+    models: tuple[ModelFolder, ...] = setting(
+        (),
+        breaks="each names a folder of models/ with a model.yaml",
+        write="a list of folder names such as flight_delay",
+    )
+
+    @property
+    def all_tags(self) -> dict[str, str]:
+        """What every resource is tagged with."""
+        return names.tags(
+            project=self.project,
+            environment=self.environment,
+            owner=self.owner,
+            cost_center=self.cost_center,
+            more=self.tags,
+        )
+
+
+def load() -> StackConfig:
+    """The configuration of the stack that this program runs for.
+
+    Raises:
+        ConfigError: something in it can't work.
+    """
+    namespace = f"{pulumi.get_project()}:"
+    everything: Mapping[str, Any] = {**runtime.get_config_env(), **runtime.CONFIG.get()}
+    values = {
+        key.removeprefix(namespace): value for key, value in everything.items() if key.startswith(namespace)
+    }
+    secret = {key for key in values if runtime.is_config_secret(namespace + key)}
+    return parse(values, namespace=namespace, secret=secret)
+
+
+def parse(
+    values: Mapping[str, Any], *, namespace: str = "mlops:", secret: set[str] | None = None
+) -> StackConfig:
+    """Checks what a stack says.
+
+    Args:
+        values: by key without the namespace; objects and lists as Pulumi hands them over, in JSON, or as they are.
+        namespace: what the keys begin with in the stack's YAML.
+        secret: keys whose values must not be shown.
+
+    Raises:
+        ConfigError: one line per mistake.
+    """
+    try:
+        config = StackConfig.model_validate({key: _value(key, value) for key, value in values.items()})
+    except ValidationError as error:
+        lines = [
+            explain(namespace, StackConfig, item, secret=item["loc"][0] in (secret or ()))
+            for item in error.errors(include_url=False)
+        ]
+        raise ConfigError("\n".join(lines)) from None
+    mistakes = [f"{namespace}{mistake}" for mistake in _mistakes(config)]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return config
+
+
+def _value(key: str, value: Any) -> Any:
+    """Pulumi hands objects and lists over as JSON, everything else as text."""
+    if key in _PLAIN or not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _mistakes(config: StackConfig) -> list[str]:
+    """What doesn't fit together although each key is right."""
+    found: list[str] = []
+    if not config.network.public_access and config.registry.sku != "Premium":
+        found.append(
+            f"registry.sku: a {config.registry.sku} registry has no private endpoints, so no image could be pulled "
+            "while network.publicAccess is false; write Premium"
+        )
+    own = set(names.tags(project="", environment="", owner="", cost_center="", more={}))
+    found += [
+        f"tags.{tag}: the platform sets this tag itself, so it would have no effect; "
+        "remove it and write the key of that name"
+        for tag in config.tags
+        if tag.lower() in own
+    ]
+    found += [
+        f"models: {model} is listed twice, and a model can be served once per stack; list it once"
+        for model, count in Counter(config.models).items()
+        if count > 1
+    ]
+    return found

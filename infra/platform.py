@@ -1,0 +1,182 @@
+"""The platform, in phases: names, what the workspace stands on, the workspace, what is in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi_azure_native import resources
+
+from infra.access import Access, Target, grants
+from infra.compute import CPU_CLUSTER, Compute
+from infra.data import Data, DataAsset
+from infra.events import Events
+from infra.identity import Identity
+from infra.names import Names
+from infra.observability import Observability
+from infra.registry import Registry
+from infra.scope import Scope
+from infra.storage import Storage
+from infra.suffix import Suffix
+from infra.vault import Vault
+from infra.workspace import Foundation, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from infra.config import StackConfig
+
+__all__ = ["DataAsset", "Platform"]
+
+
+class Platform(pulumi.ComponentResource):
+    """A complete Azure ML platform.
+
+    Its outputs are known only when what depends on them can work: names of the workspace and its computes wait for
+    the roles of whoever deploys, the endpoints' identity for its own.
+    """
+
+    suffix: pulumi.Output[str]
+    location: pulumi.Output[str]
+    resource_group_name: pulumi.Output[str]
+    workspace_name: pulumi.Output[str]
+    workspace_id: pulumi.Output[str]
+    cpu_compute_name: pulumi.Output[str]
+    gpu_compute_name: pulumi.Output[str]
+    lake_account_name: pulumi.Output[str]
+    lake_container_name: pulumi.Output[str]
+    lake_datastore_name: pulumi.Output[str]
+    endpoint_identity_id: pulumi.Output[str]
+    key_vault_name: pulumi.Output[str]
+    registry_name: pulumi.Output[str]
+    application_insights_id: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        config: StackConfig,
+        data_assets: Sequence[DataAsset],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("mlops:infra:Platform", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        # Names, and the group that everything is in.
+        suffix = Suffix(f"{name}-suffix", fixed=config.suffix, opts=child)
+        platform_names = suffix.value.apply(lambda text: Names(config.project, config.environment, text))
+        group = resources.ResourceGroup(
+            f"{name}-group",
+            resource_group_name=platform_names.apply(lambda names: names.resource_group),
+            location=config.location,
+            tags=config.all_tags,
+            opts=pulumi.ResourceOptions(parent=self, protect=config.protect),
+        )
+        scope = Scope(group.name, config.location, platform_names, config.all_tags, config.protect)
+
+        # What the workspace stands on.
+        identity = Identity(f"{name}-identity", scope=scope, opts=child)
+        observability = Observability(f"{name}-observability", config.observability, scope=scope, opts=child)
+        storage = Storage(f"{name}-storage", config.storage, scope=scope, network=config.network, opts=child)
+        registry = Registry(
+            f"{name}-registry", config.registry, scope=scope, network=config.network, opts=child
+        )
+        vault = Vault(
+            f"{name}-vault",
+            config.vault,
+            scope=scope,
+            network=config.network,
+            tenant_id=identity.tenant_id,
+            opts=child,
+        )
+        targets: dict[Target, pulumi.Output[str]] = {
+            "storage": storage.account_id,
+            "lake": storage.lake_id,
+            "vault": vault.id,
+            "registry": registry.id,
+            "insights": observability.application_insights_id,
+        }
+        foundation_access = Access(
+            f"{name}-access",
+            [grant for grant in grants(config.access) if grant.target != "workspace"],
+            principals=identity.principal_ids,
+            targets=targets,
+            opts=child,
+        )
+
+        # The workspace.
+        workspace = Workspace(
+            f"{name}-workspace",
+            Foundation(
+                storage_id=storage.account_id,
+                vault_id=vault.id,
+                registry_id=registry.id,
+                application_insights_id=observability.application_insights_id,
+                identity_id=foundation_access.after(identity.ids["workspace"], "workspace"),
+            ),
+            scope=scope,
+            network=config.network,
+            image_build_compute=CPU_CLUSTER,
+            opts=child,
+        )
+        workspace_access = Access(
+            f"{name}-workspace-access",
+            [grant for grant in grants(config.access) if grant.target == "workspace"],
+            principals=identity.principal_ids,
+            targets={"workspace": workspace.id},
+            opts=child,
+        )
+
+        # What is in it.
+        compute = Compute(
+            f"{name}-compute",
+            config.compute,
+            scope=scope,
+            workspace_name=workspace.workspace_name,
+            identity_id=foundation_access.after(identity.ids["compute"], "compute"),
+            opts=child,
+        )
+        data = Data(
+            f"{name}-data",
+            data_assets,
+            scope=scope,
+            workspace_name=workspace.workspace_name,
+            lake_account_name=storage.lake_name,
+            lake_container_name=storage.lake_container_name,
+            opts=child,
+        )
+        events = Events(
+            f"{name}-events",
+            scope=scope,
+            workspace_id=workspace.id,
+            storage_id=storage.account_id,
+            storage_name=storage.account_name,
+            identity_id=foundation_access.after(identity.ids["events"], "events"),
+            opts=child,
+        )
+
+        # What models are deployed with.
+        self.suffix = suffix.value
+        self.location = pulumi.Output.from_input(config.location)
+        self.resource_group_name = group.name
+        self.workspace_name = workspace_access.after(foundation_access.after(workspace.workspace_name))
+        self.workspace_id = workspace.id
+        self.cpu_compute_name = compute.cpu_cluster_name
+        self.gpu_compute_name = compute.gpu_cluster_name
+        self.lake_account_name = foundation_access.after(storage.lake_name)
+        self.lake_container_name = storage.lake_container_name
+        self.lake_datastore_name = data.lake_datastore_name
+        self.endpoint_identity_id = workspace_access.after(
+            foundation_access.after(identity.ids["endpoint"], "endpoint"), "endpoint"
+        )
+        self.key_vault_name = vault.vault_name
+        self.registry_name = registry.registry_name
+        self.application_insights_id = observability.application_insights_id
+        self.breach_queue_name = events.breach_queue_name
+        self.model_queue_name = events.model_queue_name
+        self.register_outputs(
+            {
+                "resourceGroupName": self.resource_group_name,
+                "workspaceName": self.workspace_name,
+                "suffix": self.suffix,
+            }
+        )
