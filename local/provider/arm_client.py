@@ -12,15 +12,13 @@ import contextlib
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urljoin
 
 import aiohttp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from local.provider.credential import Credential
 
 Json = dict[str, Any]
 
@@ -86,6 +84,14 @@ class Response:
         return cast("Json", self.body) if isinstance(self.body, dict) else {}
 
 
+class TokenSource(Protocol):
+    """What signs requests: ``credential.Credential``."""
+
+    async def token(self, session: aiohttp.ClientSession, proxy: str, scope: str) -> str:
+        """An access token."""
+        ...
+
+
 class ArmClient:
     """A signed-in client. ``close`` it."""
 
@@ -93,13 +99,16 @@ class ArmClient:
         self,
         session: aiohttp.ClientSession,
         proxy: str,
-        credential: Credential,
+        credential: TokenSource,
+        *,
         patience: Patience | None = None,
+        management: str = MANAGEMENT,
     ) -> None:
         self._session = session
         self._proxy = proxy
         self._credential = credential
         self._patience = patience or Patience()
+        self._management = management
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -115,7 +124,7 @@ class ArmClient:
         scope: str = MANAGEMENT,
     ) -> Response:
         """One request (a path is ARM's), tried again where that can help; any status is returned."""
-        address = urljoin(MANAGEMENT, url)
+        address = urljoin(self._management, url)
         for delay in (*self._patience.retries, None):
             try:
                 response = await self._once(method, address, query, body, scope)

@@ -89,22 +89,13 @@ def _object(
         if name in values:
             yield from _value(facts, prop.shape, values[name], path)
         elif prop.required:
-            yield Failure(path, _missing(path))
+            yield Failure(path, f"missing required property '{path}'")
     for name in values:
         if name not in properties:
             path = f"{at}.{name}" if at else name
             near = difflib.get_close_matches(_camel(name), properties, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else "."
             yield Failure(path, f"unknown property '{path}' of {owner}{hint}")
-
-
-def _missing(path: str) -> str:
-    if path == "location":
-        return (
-            "missing required property 'location'. Either set it explicitly or configure it with "
-            "'pulumi config set azure-native:location <value>'."
-        )
-    return f"missing required property '{path}'"
 
 
 def _camel(name: str) -> str:

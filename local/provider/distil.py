@@ -153,8 +153,8 @@ class Distillery:
         return name
 
     def _sharpen_all(self, table: dict[str, str], cls: type, module: str) -> None:
-        package = importlib.import_module(f"pulumi_azure_native.{module}")
-        twin = getattr(package, cls.__name__.removesuffix("Response") + "Args", None)
+        nested = sys.modules.get(f"pulumi_azure_native.{module}._inputs")
+        twin = getattr(nested, cls.__name__.removesuffix("Response") + "Args", None)
         if twin is not None and any("*" in text for text in table.values()):
             given = self.properties(twin, module)
             for name, text in table.items():
@@ -208,7 +208,9 @@ def _extra() -> Json:
 def _resource(token: str, entry: Json, distillery: Distillery) -> Json:
     _, module, name = token.split(":")
     package = importlib.import_module(f"pulumi_azure_native.{module}")
-    inputs = distillery.properties(getattr(package, f"{name}Args"), module)
+    # the SDK's name for a resource's arguments where a nested type has the usual one
+    arguments = getattr(package, f"{name}InitArgs", None) or getattr(package, f"{name}Args")
+    inputs = distillery.properties(arguments, module)
     places = {sdk_name: _input_place(token, entry, sdk_name) for sdk_name in inputs}
     outputs = _outputs(token, entry, inputs, places, distillery)
     inputs = {sdk_name: text + _at(sdk_name, places[sdk_name]) for sdk_name, text in inputs.items()}

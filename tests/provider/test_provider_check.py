@@ -1,0 +1,231 @@
+"""Check, auto-names, diff and preview: pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local.provider import check, preview
+from local.provider.diff import Kind, difference
+from local.provider.facts import Facts, UnsupportedTypeError
+from local.provider.names import Autonaming, Mode, auto_name, token_of
+from local.provider.properties import (
+    UNKNOWN,
+    Secret,
+    from_struct,
+    has_unknowns,
+    keep_secrets,
+    plain,
+    to_struct,
+)
+from local.provider.refresh import refreshed
+
+FACTS = Facts.load()
+ACCOUNT = FACTS.resource("azure-native:storage:StorageAccount")
+COMPUTE = FACTS.resource("azure-native:machinelearningservices:Compute")
+CONTAINER = FACTS.resource("azure-native:storage:BlobContainer")
+URN = "urn:pulumi:dev::mlops::mlops:infra:Storage$azure-native:storage:StorageAccount::lake"
+INPUTS: dict[str, Any] = {
+    "resourceGroupName": "g",
+    "accountName": "a",
+    "kind": "StorageV2",
+    "sku": {"name": "Standard_LRS"},
+    "location": "westeurope",
+    "tags": {"a": "1"},
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-1000, 1000) | st.text(max_size=5) | st.just(UNKNOWN),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+OBJECT = st.dictionaries(st.text("abcdef", min_size=1, max_size=3), JSON | JSON.map(Secret), max_size=4)
+
+
+def reasons(inputs: dict[str, Any], fact=ACCOUNT) -> list[str]:
+    return [failure.reason for failure in check.failures(FACTS, fact, inputs)]
+
+
+def test_missing_and_unknown_properties_are_named():
+    inputs = {key: value for key, value in INPUTS.items() if key != "kind"} | {"min_tls_version": "TLS1_2"}
+    assert reasons(inputs) == [
+        "missing required property 'kind'",
+        "unknown property 'min_tls_version' of azure-native:storage:StorageAccount; did you mean 'minimumTlsVersion'?",
+    ]
+
+
+def test_nested_properties_are_checked_by_path():
+    rules = {"ipRules": [{"action": "Allow"}], "defaultAction": "Deny", "by_pass": "None"}
+    assert reasons(INPUTS | {"networkRuleSet": rules}) == [
+        "missing required property 'networkRuleSet.ipRules[0].iPAddressOrRange'",
+        "unknown property 'networkRuleSet.by_pass' of storage:NetworkRuleSet; did you mean 'bypass'?",
+    ]
+
+
+def test_values_of_the_wrong_type_are_named():
+    assert reasons(INPUTS | {"tags": "x", "sku": ["y"], "accessTier": 3, "isHnsEnabled": "true"}) == [
+        "'sku' should be of type 'object' but got an array",
+        "'accessTier' should be of type 'string' but got a number",
+        "'isHnsEnabled' should be of type 'boolean' but got a string",
+        "'tags' should be of type 'object' but got a string",
+    ]
+
+
+def test_a_compute_of_no_known_kind_lists_the_kinds():
+    inputs = {"resourceGroupName": "g", "workspaceName": "w", "computeName": "c"}
+    [reason] = reasons(inputs | {"properties": {"computeType": "Mainframe"}}, COMPUTE)
+    assert reason.startswith("'properties.computeType' is 'Mainframe'; it must be one of 'AKS', 'AmlCompute'")
+    assert reasons(inputs | {"properties": {"computeType": UNKNOWN}}, COMPUTE) == []
+    [reason] = reasons(inputs | {"properties": {"computeType": "AmlCompute", "vmSize": "x"}}, COMPUTE)
+    assert reason.startswith("unknown property 'properties.vmSize'")
+
+
+def test_unknown_and_secret_values_pass_check():
+    assert reasons(INPUTS | {"sku": UNKNOWN, "tags": Secret({"a": "b"}), "kind": Secret(UNKNOWN)}) == []
+    assert reasons(INPUTS | {"tags": Secret("x")}) == ["'tags' should be of type 'object' but got a string"]
+
+
+def test_another_api_version_is_refused():
+    [reason] = reasons(INPUTS | {"azureApiVersion": "2015-06-15"})
+    assert "API version '2015-06-15' of azure-native:storage:StorageAccount isn't known here" in reason
+
+
+def test_a_type_that_is_not_in_the_table_is_refused_by_name():
+    with pytest.raises(UnsupportedTypeError, match="azure-native:compute:VirtualMachine is not among the"):
+        FACTS.resource("azure-native:compute:VirtualMachine")
+
+
+def test_top_level_names_are_random_children_copy_theirs_and_old_names_stay():
+    named = check.named(ACCOUNT, {}, {}, urn=URN, seed=b"seed")
+    assert re.fullmatch("lake[0-9a-f]{8}", named["accountName"])
+    assert named == check.named(ACCOUNT, {}, {}, urn=URN, seed=b"seed")
+    assert named["__createBeforeDelete"] is True
+    assert named["azureApiVersion"] == "2024-01-01"
+    assert check.named(ACCOUNT, {}, named, urn=URN, seed=b"other")["accountName"] == named["accountName"]
+    assert check.named(CONTAINER, {}, {}, urn=URN)["containerName"] == "lake"
+    assert "__createBeforeDelete" not in check.named(CONTAINER, {}, {}, urn=URN)
+
+
+def test_role_assignments_are_named_by_uuid():
+    name, random = auto_name("reader", "uuid", seed=b"s") or ("", False)
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", name)
+    assert random
+
+
+def test_the_stacks_autonaming_is_followed():
+    proposal = Autonaming("acme-lake", Mode.PROPOSE)
+    assert auto_name("lake", "random", autonaming=proposal) == ("acme-lake", True)
+    assert auto_name("lake", "uuid", autonaming=proposal) != ("acme-lake", True)
+    assert auto_name("lake", "uuid", autonaming=Autonaming("x", Mode.ENFORCE)) == ("x", True)
+    assert auto_name("lake", "copy", autonaming=Autonaming("x", Mode.DISABLE)) is None
+
+
+def test_a_urn_gives_the_type_without_its_parents():
+    assert token_of(URN) == "azure-native:storage:StorageAccount"
+
+
+def changes(olds: dict[str, Any], news: dict[str, Any], state: dict[str, Any] | None = None, fact=ACCOUNT):
+    found = difference(fact, olds, news, state or {})
+    return [(c.path, c.kind, c.replaces) for c in found.changes], found.delete_before_replace
+
+
+def test_same_inputs_show_no_difference_whatever_azure_answered():
+    assert changes(INPUTS, INPUTS, {"creationTime": "now"}) == ([], False)
+    assert changes(INPUTS, INPUTS | {"location": "West Europe"}) == ([], False)
+    assert changes(INPUTS | {"__createBeforeDelete": True}, INPUTS)[0] == []
+    assert changes(INPUTS | {"tags": Secret({"a": "1"})}, INPUTS) == ([], False)
+
+
+def test_changed_tags_update_in_place():
+    news = INPUTS | {"tags": {"a": "2", "b": "3"}}
+    assert changes(INPUTS, news)[0] == [("tags.a", Kind.UPDATE, False), ("tags.b", Kind.ADD, False)]
+    assert difference(ACCOUNT, INPUTS, news, {}).changed == ["tags"]
+
+
+def test_a_new_name_or_place_replaces_deleting_first_unless_the_name_was_random():
+    assert changes(INPUTS, INPUTS | {"location": "northeurope"}) == ([("location", Kind.UPDATE, True)], True)
+    olds = INPUTS | {"__createBeforeDelete": True}
+    assert changes(olds, olds | {"accountName": "b"}) == ([("accountName", Kind.UPDATE, True)], False)
+    assert changes(INPUTS, INPUTS | {"isHnsEnabled": True})[0] == [("isHnsEnabled", Kind.ADD, True)]
+
+
+def test_setting_an_input_to_what_azure_chose_does_not_replace():
+    state = {"isHnsEnabled": True}
+    assert changes(INPUTS, INPUTS | {"isHnsEnabled": True}, state) == (
+        [("isHnsEnabled", Kind.ADD, False)],
+        False,
+    )
+
+
+def test_arm_ids_differ_by_case_only_in_appearance():
+    fact = FACTS.resource("azure-native:machinelearningservices:Workspace")
+    olds = {"keyVault": "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v"}
+    assert changes(olds, {"keyVault": olds["keyVault"].lower()}, fact=fact)[0] == []
+    assert changes(olds, {"keyVault": olds["keyVault"] + "2"}, fact=fact)[0] == [
+        ("keyVault", Kind.UPDATE, False)
+    ]
+
+
+def test_a_create_only_object_replaces_whatever_changes_in_it():
+    fact = FACTS.resource("azure-native:network:PrivateEndpoint")
+    olds, news = {"subnet": {"id": "a"}}, {"subnet": {"id": "b"}}
+    assert changes(olds, news, fact=fact) == ([("subnet.id", Kind.UPDATE, True)], True)
+
+
+def test_array_changes_are_shown_by_index():
+    olds, news = INPUTS | {"x": [{"n": 1}, {"n": 2}]}, INPUTS | {"x": [{"n": 1}, {"n": 3}, {"n": 4}]}
+    assert changes(olds, news)[0] == [("x[1].n", Kind.UPDATE, False), ("x[2]", Kind.ADD, False)]
+    assert changes(news, olds)[0] == [("x[1].n", Kind.UPDATE, False), ("x[2]", Kind.DELETE, False)]
+
+
+def test_a_preview_knows_what_the_inputs_say_and_nothing_else():
+    outputs = preview.outputs(FACTS, ACCOUNT, INPUTS | {"tags": Secret({"a": UNKNOWN})})
+    assert outputs["location"] == "westeurope"
+    assert outputs["sku"] == {"name": "Standard_LRS", "tier": UNKNOWN}
+    assert outputs["tags"] == Secret({"a": UNKNOWN})
+    assert outputs["primaryEndpoints"] is UNKNOWN
+    assert outputs["name"] is UNKNOWN
+    assert outputs["azureApiVersion"] == "2024-01-01"
+    assert preview.outputs(FACTS, ACCOUNT, INPUTS, {"name": "a"})["name"] == "a"
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(OBJECT)
+def test_property_values_survive_the_wire(value: dict[str, Any]):
+    assert from_struct(to_struct(value)) == without_none(value)
+
+
+def without_none(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return Secret(without_none(value.value))
+    if isinstance(value, dict):
+        return {key: without_none(item) for key, item in value.items() if item is not None}
+    return [without_none(item) for item in value] if isinstance(value, list) else value
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(OBJECT, OBJECT)
+def test_keeping_secrets_changes_no_value(outputs: dict[str, Any], inputs: dict[str, Any]):
+    kept = keep_secrets(plain(outputs), inputs)
+    assert plain(kept) == plain(outputs)
+    for name, value in inputs.items():
+        if isinstance(value, Secret) and kept.get(name) is not None:
+            assert isinstance(kept[name], Secret)
+    assert has_unknowns(kept) == has_unknowns(outputs)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(OBJECT, OBJECT)
+def test_a_refresh_of_an_unchanged_resource_leaves_the_inputs_alone(
+    inputs: dict[str, Any], outputs: dict[str, Any]
+):
+    assert refreshed(inputs, plain(outputs), plain(outputs)) == inputs
+
+
+def test_a_secret_never_shows_in_a_representation():
+    assert "hunter2" not in repr({"a": Secret("hunter2")})

@@ -1,0 +1,214 @@
+"""SDK shape ↔ ARM's wire, over every resource type of the table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from local.provider import check, wire
+from local.provider.facts import Facts, Properties, Shape
+
+FACTS = Facts.load()
+SUBSCRIPTION = "10ca1000-0000-4000-8000-000000000001"
+MAPPING = Path(__file__).parents[3] / "shared" / "arm" / "mapping.json"
+DEPTH = 3
+
+
+def values(shape: Shape, depth: int) -> st.SearchStrategy[Any]:
+    words = st.text("abcdefgh", min_size=1, max_size=6)
+    if shape.kind == "%":
+        return st.lists(words, min_size=1, max_size=3, unique=True)
+    if shape.kind == "[" and shape.item is not None:
+        return st.lists(values(shape.item, depth), min_size=1, max_size=2)
+    if shape.kind == "{" and shape.item is not None:
+        return st.dictionaries(words, values(shape.item, depth), min_size=1, max_size=2)
+    if shape.kind == "#":
+        return st.sampled_from(shape.types).flatmap(lambda name: objects(FACTS.type(name), depth - 1))
+    scalars: dict[str, st.SearchStrategy[Any]] = {
+        "s": words,
+        "b": st.booleans(),
+        "i": st.integers(0, 99),
+        "n": st.integers(0, 99),
+    }
+    return scalars.get(shape.kind, words)
+
+
+def objects(properties: Properties, depth: int) -> st.SearchStrategy[dict[str, Any]]:
+    required: dict[str, st.SearchStrategy[Any]] = {}
+    optional: dict[str, st.SearchStrategy[Any]] = {}
+    for name, prop in properties.items():
+        target = required if prop.required or prop.location == "path" else optional
+        if prop.constant is not None:
+            target[name] = st.just(prop.constant)
+        elif depth > 0 or prop.required or prop.shape.kind in "sbin":
+            target[name] = values(prop.shape, depth)
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+@st.composite
+def resources(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    token = draw(st.sampled_from(FACTS.tokens))
+    return token, draw(objects(FACTS.resource(token).inputs, DEPTH))
+
+
+RELAXED = settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+@RELAXED
+@given(resources())
+def test_inputs_come_back_from_a_response_that_echoes_the_body(resource: tuple[str, dict[str, Any]]):
+    token, inputs = resource
+    fact = FACTS.resource(token)
+    body = wire.body(FACTS, fact, inputs)
+    json.dumps(body)
+    outputs = wire.outputs(FACTS, fact, body)
+    projected = wire.projected(FACTS, fact, outputs)
+    assert contained(projected, inputs) == []
+    for name, value in inputs.items():
+        prop = fact.inputs[name]
+        if name in fact.outputs and prop.location == "body" and prop.shape.kind in "sbin":
+            assert outputs[name] == value
+
+
+@RELAXED
+@given(resources())
+def test_whatever_the_sdk_can_build_passes_check(resource: tuple[str, dict[str, Any]]):
+    token, inputs = resource
+    assert check.failures(FACTS, FACTS.resource(token), inputs) == []
+
+
+@RELAXED
+@given(resources())
+def test_an_id_gives_back_the_names_it_was_made_of(resource: tuple[str, dict[str, Any]]):
+    token, inputs = resource
+    fact = FACTS.resource(token)
+    address = wire.resource_id(fact, inputs, SUBSCRIPTION)
+    names = wire.path_values(fact, address.upper())
+    given_names = {n: str(inputs[n]).upper() for n, p in fact.inputs.items() if p.location == "path"}
+    assert {n: v.lstrip("/") for n, v in names.items()} == given_names
+
+
+def contained(part: Any, whole: Any, at: str = "") -> list[str]:
+    """Where ``part`` has something that ``whole`` hasn't."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return [
+            problem
+            for key, value in part.items()
+            for problem in (contained(value, whole[key], f"{at}.{key}") if key in whole else [f"{at}.{key}"])
+        ]
+    if isinstance(part, list) and isinstance(whole, list) and len(part) == len(whole):
+        return [p for a, b in zip(part, whole, strict=True) for p in contained(a, b, at + "[]")]
+    return [] if part == whole else [f"{at}: {part!r} != {whole!r}"]
+
+
+def test_the_table_agrees_with_the_mapping_it_was_made_from():
+    if not MAPPING.exists():
+        pytest.skip(f"{MAPPING} is not on this machine")
+    mapping = json.loads(MAPPING.read_text())
+    assert set(mapping) <= set(FACTS.tokens)
+    for token, entry in mapping.items():
+        fact = FACTS.resource(token)
+        assert (fact.path, fact.version) == (entry["path"], entry["apiVersion"])
+        assert fact.replace_keys == set(entry["replaceOnChange"]["effective"]), token
+        assert {p.at[0]: n for n, p in fact.inputs.items() if p.location == "path"} == entry["pathParameters"]
+        for name, place in entry["body"].items():
+            if place["at"] is not None:
+                assert list(fact.inputs[name].at) == place["at"], f"{token} {name}"
+            assert fact.inputs[name].required == place.get("required", fact.inputs[name].required)
+        for name, at in entry["outputs"].items():
+            if at is not None:
+                assert list(fact.outputs[name].at) == at, f"{token} {name}"
+
+
+def test_user_assigned_identities_are_a_list_for_the_program_and_a_map_for_azure():
+    fact = FACTS.resource("azure-native:machinelearningservices:Workspace")
+    identity = {"type": "UserAssigned", "userAssignedIdentities": ["/a", "/b"]}
+    body = wire.body(FACTS, fact, {"identity": identity, "keyVault": "/v"})
+    assert body == {
+        "identity": {"type": "UserAssigned", "userAssignedIdentities": {"/a": {}, "/b": {}}},
+        "properties": {"keyVault": "/v"},
+    }
+    body["identity"]["userAssignedIdentities"]["/a"] = {"principalId": "p", "clientId": "c"}
+    outputs = wire.outputs(FACTS, fact, body)
+    assert outputs["identity"]["userAssignedIdentities"]["/a"] == {"principalId": "p", "clientId": "c"}
+    assert wire.projected(FACTS, fact, outputs)["identity"] == identity
+
+
+def test_a_webhook_subscription_is_flat_for_the_program_and_nested_for_azure():
+    fact = FACTS.resource("azure-native:eventgrid:SystemTopicEventSubscription")
+    inputs = {"destination": {"endpointType": "WebHook", "endpointUrl": "https://example.com/hook"}}
+    body = wire.body(FACTS, fact, inputs)
+    assert body["properties"]["destination"] == {
+        "endpointType": "WebHook",
+        "properties": {"endpointUrl": "https://example.com/hook"},
+    }
+    answer = {
+        "properties": {"destination": {"endpointType": "WebHook", "properties": {"endpointBaseUrl": "u"}}}
+    }
+    assert wire.outputs(FACTS, fact, answer)["destination"] == {
+        "endpointType": "WebHook",
+        "endpointBaseUrl": "u",
+    }
+
+
+def test_renamed_storage_properties_go_by_azures_names():
+    fact = FACTS.resource("azure-native:storage:StorageAccount")
+    inputs = {
+        "enableHttpsTrafficOnly": True,
+        "networkRuleSet": {"defaultAction": "Deny", "ipRules": [{"iPAddressOrRange": "10.0.0.1"}]},
+    }
+    body = wire.body(FACTS, fact, inputs)
+    assert body == {
+        "properties": {
+            "supportsHttpsTrafficOnly": True,
+            "networkAcls": {"defaultAction": "Deny", "ipRules": [{"value": "10.0.0.1"}]},
+        }
+    }
+    assert wire.projected(FACTS, fact, wire.outputs(FACTS, fact, body)) == inputs
+
+
+def test_an_import_takes_empty_lists_for_defaults_and_leaves_read_only_properties_out():
+    fact = FACTS.resource("azure-native:keyvault:Vault")
+    address = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/v"
+    response = {
+        "id": address,
+        "location": "westeurope",
+        "tags": {},
+        "properties": {
+            "tenantId": "t",
+            "sku": {"family": "A", "name": "standard"},
+            "accessPolicies": [],
+            "vaultUri": "https://v.vault.azure.net/",
+            "privateEndpointConnections": [{"id": "x"}],
+        },
+    }
+    assert wire.imported(FACTS, fact, address, response) == {
+        "resourceGroupName": "rg",
+        "vaultName": "v",
+        "location": "westeurope",
+        "properties": {"tenantId": "t", "sku": {"family": "A", "name": "standard"}},
+    }
+
+
+def test_an_id_of_another_type_is_refused_by_name():
+    fact = FACTS.resource("azure-native:keyvault:Vault")
+    with pytest.raises(wire.WireError, match="is not the id of a azure-native:keyvault:Vault"):
+        wire.path_values(fact, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg")
+
+
+def test_names_are_escaped_in_ids_but_scopes_are_not():
+    role = FACTS.resource("azure-native:authorization:RoleAssignment")
+    address = wire.resource_id(
+        role, {"scope": "/subscriptions/s/resourceGroups/g/", "roleAssignmentName": "n"}, "s"
+    )
+    assert address == "/subscriptions/s/resourceGroups/g/providers/Microsoft.Authorization/roleAssignments/n"
+    group = FACTS.resource("azure-native:resources:ResourceGroup")
+    assert (
+        wire.resource_id(group, {"resourceGroupName": "a/b c"}, "s")
+        == "/subscriptions/s/resourcegroups/a%2Fb%20c"
+    )
