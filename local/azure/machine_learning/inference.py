@@ -1,0 +1,173 @@
+"""The inference route: ``https://{endpoint}.{location}.inference.ml.azure.com/score``.
+
+Answers as managed online endpoints do (Azure docs, "HTTP status codes for online endpoints"): 401 without the right
+key or token, 404 where no deployment has traffic, 408 where the model takes longer than its request time-out, and 424
+where the model answers with an error, whose own status is in ``ms-azureml-model-error-statuscode``.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import random
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from local.azure.machine_learning import endpoint_key, serving
+from local.azure.machine_learning.duration import seconds
+from local.azure.resource_type import Answer, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.azure.azure import Azure
+    from local.azure.resource_type import Call, Record
+
+ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
+_DEPLOYMENT_HEADER = "azureml-model-deployment"
+#: Azure's default and maximum of a request: 5 s and 180 s. A request also waits for a server that is being started.
+_DEFAULT_TIMEOUT = "PT5S"
+_START_SECONDS = 120.0
+_PASSED_ON = frozenset({"accept", "content-type", "traceid", "user-agent", "x-ms-client-request-id"})
+_NOT_RETURNED = frozenset(
+    {"connection", "content-length", "date", "server", "transfer-encoding", "x-request-id"}
+)
+
+_log = logging.getLogger(__name__)
+_sessions: dict[int, ClientSession] = {}
+#: Picks deployments by their traffic; with a seed the same requests go the same ways again.
+_choice = random.Random(os.environ.get("MLOPS_LOCAL_TRAFFIC_SEED"))  # noqa: S311 # a traffic split, not a secret
+
+
+def pick(traffic: Mapping[str, int], draw: float) -> str | None:
+    """The deployment that a draw from [0, 1) falls on, by shares of traffic; None where nothing has traffic."""
+    shares = [(name, share) for name, share in traffic.items() if share > 0]
+    mark = draw * sum(share for _, share in shares)
+    for name, share in shares:
+        if mark < share:
+            return name
+        mark -= share
+    return shares[-1][0] if shares else None
+
+
+def _text(status: int, text: str, request: str) -> Answer:
+    return Answer(
+        status, text.encode(), {"Content-Type": "text/plain; charset=utf-8", "x-request-id": request}
+    )
+
+
+def _endpoint(azure: Azure, name: str, location: str) -> Record | None:
+    for record in azure.store.of_type(ENDPOINT):
+        where = str(record.body.get("location", "")).replace(" ", "").lower()
+        if record.name.lower() == name.lower() and where == location.lower():
+            return record
+    return None
+
+
+async def _score(azure: Azure, call: Call) -> Answer:
+    # Azure replaces this header, so that it is always a GUID.
+    request = str(uuid.uuid4())
+    endpoint = _endpoint(azure, call.captured["endpoint"], call.captured["location"])
+    if endpoint is None:
+        return _text(404, "Not found: there is no such endpoint.", request)
+    refusal = _refusal(azure, endpoint, call)
+    if refusal is not None:
+        return _text(401, refusal, request)
+    headers = {name.lower(): value for name, value in call.headers.items()}
+    named = headers.get(_DEPLOYMENT_HEADER)
+    name = named or pick((endpoint.body.get("properties") or {}).get("traffic") or {}, _choice.random())
+    if name is None:
+        return _text(404, "Not found: the endpoint has no deployment with traffic.", request)
+    deployment = azure.store.get(f"{endpoint.id}/deployments/{name}")
+    if deployment is None:
+        return _text(404, f"Not found: the endpoint has no deployment '{name}'.", request)
+    return await _forward(azure, call, deployment, request)
+
+
+def _refusal(azure: Azure, endpoint: Record, call: Call) -> str | None:
+    """Why a caller may not score; None where it may. The texts are Azure's."""
+    kind, _, value = call.headers.get("Authorization", call.headers.get("authorization", "")).partition(" ")
+    mode = str((endpoint.body.get("properties") or {}).get("authMode", "Key")).lower()
+    prefix = "key" if mode == "key" else "token"
+    if kind.lower() != "bearer" or not value:
+        return f"{prefix}_auth_bad_header_forbidden"
+    if mode == "key":
+        keys = endpoint_key.keys(azure, endpoint)
+        allowed = any(hmac.compare_digest(value.encode(), key.encode()) for key in keys)
+    elif mode == "amltoken":
+        allowed = endpoint_key.is_token(azure, endpoint, value)
+    else:
+        allowed = call.principal_id is not None
+    return None if allowed else f"{prefix}_auth_access_denied"
+
+
+async def _forward(azure: Azure, call: Call, deployment: Record, request: str) -> Answer:
+    running = serving.of(azure)
+    address = await running.address(deployment.id, _START_SECONDS)
+    if address is None:
+        return _text(
+            503, "Service unavailable: the deployment's server is not running; see its log.", request
+        )
+    settings: Mapping[str, Any] = (deployment.body.get("properties") or {}).get("requestSettings") or {}
+    limit = seconds(settings.get("requestTimeout") or _DEFAULT_TIMEOUT)
+    sent = {name: value for name, value in call.headers.items() if name.lower() in _PASSED_ON}
+    sent["x-request-id"] = request
+    running.record(deployment.id, "request", request, "text/plain", call.content)
+    try:
+        async with _session(azure).request(
+            call.method,
+            f"{address}/{call.captured['path']}",
+            params=dict(call.query),
+            data=call.content or None,
+            headers=sent,
+            timeout=ClientTimeout(total=limit),
+        ) as answer:
+            content = await answer.read()
+            returned = {
+                name: value for name, value in answer.headers.items() if name.lower() not in _NOT_RETURNED
+            }
+            status, reason = answer.status, answer.reason or ""
+    except TimeoutError:
+        return _text(408, f"Request timeout: the model took longer than {limit:g} s.", request)
+    except ClientError as error:
+        _log.warning("%s did not answer: %s", deployment.id, error)
+        return _text(
+            503, "Service unavailable: the deployment's server ended; it is being started again.", request
+        )
+    running.record(deployment.id, "response", request, "text/plain", content)
+    returned |= {"x-request-id": request, _DEPLOYMENT_HEADER: deployment.name}
+    if status >= 400:
+        returned |= {
+            "ms-azureml-model-error-statuscode": str(status),
+            "ms-azureml-model-error-reason": reason,
+        }
+        status = 424
+    return Answer(status, content, returned)
+
+
+def _session(azure: Azure) -> ClientSession:
+    if id(azure) not in _sessions:
+        _sessions[id(azure)] = ClientSession()
+    return _sessions[id(azure)]
+
+
+async def stop(azure: Azure) -> None:
+    """Closes the connections to servers."""
+    session = _sessions.pop(id(azure), None)
+    if session is not None:
+        await session.close()
+
+
+ROUTES = (
+    Route(
+        re.compile(r"(?P<endpoint>[^.]+)\.(?P<location>[^.]+)\.inference\.ml\.azure\.com", re.IGNORECASE),
+        re.compile(r"/(?P<path>score|swagger\.json)", re.IGNORECASE),
+        _score,
+        methods=("GET", "POST", "OPTIONS"),
+        authenticated=False,
+    ),
+)

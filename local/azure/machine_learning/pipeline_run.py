@@ -1,0 +1,210 @@
+"""Runs a pipeline job: each step is a child job of its own; independent steps run side by side.
+
+When a step fails, no other starts, those that run go on to their end, and the pipeline fails with the step's error
+(``continue_on_step_failure: false``, Azure's default).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from local.azure.errors import ArmError, bad_request
+from local.azure.machine_learning import asset_location, job_run, job_state, pipeline
+from local.azure.machine_learning.job_state import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from local.azure.resource_type import Json
+
+_LOG = "logs/azureml/executionlogs.txt"
+
+
+class PipelineRun:
+    """One run of one pipeline job."""
+
+    def __init__(self, job: Job, folder: Path) -> None:
+        self._job = job
+        self._folder = folder
+        self._steps: Mapping[str, Json] = job.properties["jobs"]
+        self._inputs: Mapping[str, Mapping[str, Any]] = job.properties.get("inputs") or {}
+        self._outputs = job_run.outputs(job.name, job.properties.get("outputs") or {})
+        self._staging = job_run.Staging(job.azure, job.workspace, folder / "inputs")
+        self._made: dict[str, Mapping[str, Path]] = {}
+        self._log: list[str] = []
+
+    async def run(self) -> None:
+        """Runs all steps; ``ArmError`` names the step that failed."""
+        order = pipeline.order(self._steps)
+        self._job.update(status=job_state.RUNNING)
+        running: dict[asyncio.Task[None], str] = {}
+        failure: ArmError | None = None
+        try:
+            while order.is_active():
+                if failure is None:
+                    for name in order.get_ready():
+                        await self._say(f"Step {name} starts.")
+                        running[asyncio.create_task(self._step(name))] = name
+                if not running:
+                    break
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    name = running.pop(task)
+                    order.done(name)
+                    error = task.exception()
+                    await self._say(f"Step {name} {'failed' if error else 'completed'}.")
+                    if isinstance(error, ArmError):
+                        failure = failure or ArmError(
+                            400, error.code, f"Step '{name}' failed: {error.message}"
+                        )
+                    elif error is not None:
+                        raise error
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            await self._staging.close()
+        if failure is not None:
+            raise failure
+
+    async def _step(self, name: str) -> None:
+        step = self._steps[name]
+        child = self._child(name, step)
+        folder = self._folder / name
+        try:
+            component = self._component(name, step)
+            work = self._work(name, step, component, child)
+            self._made[name] = await job_run.perform(child, work, folder)
+            child.update(status=job_state.COMPLETED)
+        except ArmError as error:
+            child.update(status=job_state.FAILED, error=error.message)
+            raise
+        except asyncio.CancelledError:
+            child.update(status=job_state.CANCELED)
+            raise
+        except Exception as error:
+            child.update(status=job_state.FAILED, error=f"Local Azure itself failed: {error!r}")
+            raise
+
+    def _child(self, name: str, step: Json) -> Job:
+        """The step's own job record. Azure names it by a GUID as well."""
+        parent = self._job.record
+        child = Job(self._job.azure, f"{self._job.workspace}/jobs/{uuid.uuid4()}")
+        bound = self._step_outputs(child.name, step)
+        properties: Json = {
+            "jobType": "Command",
+            "status": job_state.NOT_STARTED,
+            "displayName": name,
+            "experimentName": self._job.properties.get("experimentName"),
+            "componentId": step.get("componentId"),
+            "computeId": step.get("computeId") or self._job.properties.get("computeId"),
+            "inputs": step.get("inputs") or {},
+            "outputs": {
+                output: {"jobOutputType": one.type, "mode": "ReadWriteMount", "uri": one.uri}
+                for output, one in bound.items()
+            },
+            "properties": {"azureml.moduleName": name},
+            "tags": {},
+            "services": {},
+            "isArchived": False,
+        }
+        run: Json = {"parent": self._job.name, "root": self._job.name, "step": name}
+        self._job.azure.store.put(child.id, {"properties": properties, "run": run}, by=parent.created_by)
+        return child
+
+    def _component(self, name: str, step: Json) -> Mapping[str, Any]:
+        reference = step.get("componentId")
+        if not reference:
+            raise bad_request(f"Pipeline step '{name}' names no component.")
+        version = self._job.azure.store.get(
+            asset_location.resource_id(self._job.workspace, str(reference), "components")
+        )
+        if version is None:
+            raise bad_request(f"Pipeline step '{name}': the component '{reference}' does not exist.")
+        return version.body["properties"]["componentSpec"]
+
+    def _work(self, name: str, step: Json, component: Mapping[str, Any], child: Job) -> job_run.Work:
+        environment = step.get("environmentId") or step.get("environment") or component.get("environment")
+        if not environment:
+            raise bad_request(f"Pipeline step '{name}' has no environment.")
+        variables = {
+            **(component.get("environment_variables") or {}),
+            **(step.get("environment_variables") or {}),
+        }
+        return job_run.Work(
+            command=str(component["command"]),
+            code=component.get("code"),
+            environment=str(environment),
+            inputs=lambda: self._step_inputs(name, step, component),
+            outputs=self._step_outputs(child.name, step, component),
+            variables={str(key): str(value) for key, value in variables.items()},
+            root=self._job.name,
+            experiment=str(self._job.properties.get("experimentName")),
+            timeout=job_run.limit(step),
+        )
+
+    def _step_outputs(
+        self, child: str, step: Json, component: Mapping[str, Any] | None = None
+    ) -> dict[str, job_run.Output]:
+        """The outputs of a step; one that is an output of the pipeline goes where that goes."""
+        declared: Mapping[str, Any] = (component or {}).get("outputs") or {}
+        given: Mapping[str, Any] = step.get("outputs") or {}
+        found: dict[str, job_run.Output] = {}
+        for name in {**declared, **given}:
+            item = given.get(name) or {}
+            kind = str(item.get("job_output_type") or (declared.get(name) or {}).get("type") or "uri_folder")
+            bound = pipeline.whole_binding(str(item.get("value") or ""))
+            if isinstance(bound, pipeline.ParentOutput):
+                if bound.name not in self._outputs:
+                    raise bad_request(
+                        f"A step writes the output '{bound.name}', which the pipeline does not define."
+                    )
+                found[name] = job_run.Output(kind, self._outputs[bound.name].uri)
+            else:
+                found[name] = job_run.Output(kind, str(item.get("uri") or job_state.output(child, name)))
+        return found
+
+    async def _step_inputs(self, name: str, step: Json, component: Mapping[str, Any]) -> Mapping[str, str]:
+        """The values of a step's inputs: defaults of its component, literals, local paths."""
+        found: dict[str, str] = {}
+        for key, declared in (component.get("inputs") or {}).items():
+            if declared.get("default") is not None:
+                found[key] = str(declared["default"])
+        for key, given in (step.get("inputs") or {}).items():
+            value = await self._value(given)
+            if value is not None:
+                found[key] = value
+        for key, declared in (component.get("inputs") or {}).items():
+            if key not in found and not declared.get("optional"):
+                raise bad_request(f"Pipeline step '{name}' has no value for its input '{key}'.")
+        return found
+
+    async def _value(self, given: Mapping[str, Any]) -> str | None:
+        if given.get("uri"):
+            return await self._staging.value(given)
+        text = str(given.get("value", ""))
+        match pipeline.whole_binding(text) if "${{" in text and len(pipeline.bindings(text)) == 1 else None:
+            case pipeline.StepOutput(step, output):
+                if output not in self._made[step]:
+                    raise bad_request(f"Step '{step}' has no output '{output}'.")
+                return str(self._made[step][output])
+            case pipeline.ParentInput(name):
+                parent = self._inputs.get(name)
+                return None if parent is None else await self._staging.value(parent)
+            case pipeline.ParentOutput(name):
+                raise bad_request(f"An input refers to the output '{name}' of the pipeline.")
+            case None:
+                literals = {
+                    name: str(one.get("value", ""))
+                    for name, one in self._inputs.items()
+                    if not one.get("uri")
+                }
+                return pipeline.fill_bindings(text, literals)
+
+    async def _say(self, text: str) -> None:
+        """A line of the pipeline's own log, which ``jobs.stream`` shows."""
+        self._log.append(f"[{self._job.azure.now():%Y-%m-%d %H:%M:%SZ}] {text}\n")
+        await job_run.put_artifact(self._job, _LOG, "".join(self._log).encode())
