@@ -74,10 +74,10 @@ class Door:
             )
         )
 
-    def find(self, what: str, call: Callable[[], T]) -> T | None:
-        """What ``call`` returns; None where Azure says 404."""
+    def find(self, what: str, call: Callable[[], T], *, patient: bool = False) -> T | None:
+        """What ``call`` returns; None where Azure says 404. ``patient`` as ``do`` is."""
         try:
-            return call()
+            return self._call(call, what, self.settings.permission_timeout if patient else 0)
         except Exception as error:  # noqa: BLE001 - Azure's libraries raise all sorts
             if status(error) == 404:
                 return None
@@ -89,14 +89,20 @@ class Door:
         Raises:
             AzureMLError: one line that starts with ``what``.
         """
-        deadline = time.monotonic() + self.settings.permission_timeout
+        try:
+            return self._call(call, what, self.settings.permission_timeout)
+        except Exception as error:  # noqa: BLE001 - Azure's libraries raise all sorts
+            raise AzureMLError(f"{what}: {explain(error)}") from None
+
+    def _call(self, call: Callable[[], T], what: str, patience: float) -> T:
+        deadline = time.monotonic() + patience
         pause = min(1.0, self.settings.poll_interval)
         while True:
             try:
                 return call()
-            except Exception as error:  # noqa: BLE001 - Azure's libraries raise all sorts
-                if status(error) != 403 or time.monotonic() + pause > deadline:
-                    raise AzureMLError(f"{what}: {explain(error)}") from None
+            except Exception as error:
+                if not _denied(error) or time.monotonic() + pause > deadline:
+                    raise
                 self.say(f"{what}: not allowed yet, waiting for role assignments to take effect")
             time.sleep(pause)
             pause = min(pause * 2, 30.0)
@@ -236,9 +242,16 @@ def subscription(named: str | None) -> str:
 
 
 def status(error: BaseException) -> int | None:
-    """The HTTP status behind an error of Azure's libraries, if there is one."""
+    """The HTTP status of an error of Azure's libraries, if it has one."""
     code = getattr(error, "status_code", None)
     return code if isinstance(code, int) else None
+
+
+def _denied(error: BaseException | None) -> bool:
+    """Whether a 403 is behind an error: azure-ai-ml wraps what storage says."""
+    while error is not None and status(error) is None:
+        error = error.__cause__ or error.__context__
+    return error is not None and status(error) == 403
 
 
 def explain(error: BaseException) -> str:

@@ -137,7 +137,7 @@ def metrics(door: Door, job: str) -> dict[str, float]:
     """
     name = f"azureml/{job}/model/metrics.json"
     container = door.datastore(DATASTORE)
-    text = door.find(f"{name}", lambda: container.download_blob(name).readall())
+    text = door.find(name, lambda: container.download_blob(name).readall(), patient=True)
     if text is None:
         raise AzureMLError(f"job {job}: its output `model` has no metrics.json; let the pipeline write one")
     try:
