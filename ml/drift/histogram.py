@@ -67,8 +67,14 @@ def histogram(
     low = float(min(reference.min(), current.min()))
     high = float(max(reference.max(), current.max()))
     number = bins or bin_count(reference.size, current.size)
-    first, edges = np.histogram(reference, number, (low, high))
-    second, _ = np.histogram(current, number, (low, high))
+    if high - low < 4 * number * np.spacing(max(abs(low), abs(high))):
+        # A constant, or too few floats between both ends for that many bins: a bin for each value.
+        values = np.union1d(reference, current)
+        edges = np.append(values, np.nextafter(values[-1], np.inf))
+        first, second = (np.histogram(side, edges)[0] for side in (reference, current))
+    else:
+        first, edges = np.histogram(reference, number, (low, high))
+        second, _ = np.histogram(current, number, (low, high))
     return Histogram(edges, first.astype(np.int64), second.astype(np.int64))
 
 
@@ -81,11 +87,12 @@ def plot_histogram(reference: NDArray[np.float64], current: NDArray[np.float64])
     first, second = (side[:: max(1, side.size // 20_000)] for side in (reference, current))
     both = np.concatenate([first, second])
     low, high = float(both.min()), float(both.max())
-    if high - low <= 40 and not np.any(both % 1):
+    if high - low <= 40 and max(-low, high) < 1e9 and not np.any(both % 1):
         edges = np.arange(low - 0.5, high + 1)
     else:
         low, high = (float(q) for q in np.quantile(both, [0.005, 0.995]))
-        edges = np.linspace(low, high, 33) if low < high else np.array([low - 0.5, low + 0.5])
+        half = max(0.5, abs(low) * 1e-9)
+        edges = np.linspace(low, high, 33) if low < high else np.array([low - half, low + half])
     inside = (np.histogram(np.clip(side, edges[0], edges[-1]), edges)[0] for side in (first, second))
     return Histogram(edges, *(counts.astype(np.int64) for counts in inside))
 

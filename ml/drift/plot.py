@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WIDTH = 560
-_LEFT, _RIGHT, _TOP, _PLOT, _BOTTOM = 44, 8, 10, 170, 26
+_LEFT, _RIGHT, _TOP, _PLOT, _BOTTOM = 48, 20, 10, 170, 26
 #: Categories that are shown; the rest is added up.
 _MOST = 10
 _ROW = 27
@@ -142,7 +142,7 @@ def _bars(categories: Categories, name: str) -> str:
     kept = np.argsort(-np.abs(after - before), kind="stable")[:_MOST]
     kept = kept[np.argsort(-np.maximum(before, after)[kept], kind="stable")]
     top = float(np.maximum(before, after)[kept].max()) or 1.0
-    left, rest = 110, len(before) - len(kept)
+    left, rest = 116, len(before) - len(kept)
     inner = WIDTH - left - 84
     height = _TOP + _ROW * (len(kept) + bool(rest))
     svg = _open(name, height, "share of each category")
@@ -151,7 +151,7 @@ def _bars(categories: Categories, name: str) -> str:
         new = " new" if not first else ""
         y = _TOP + row * _ROW
         shown = escape(f"{label}: reference {percent(first)}, current {percent(second)}")
-        short = label if len(label) <= 14 else label[:13] + "…"
+        short = label if len(label) <= 13 else label[:12] + "…"
         svg.append(
             f"<g><title>{shown}</title>"
             f'<text class="label end" x="{left - 8}" y="{y + 14}">{escape(short)}</text>'
