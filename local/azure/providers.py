@@ -20,6 +20,10 @@ MODULES: tuple[str, ...] = (
     "local.azure.insights",
     "local.azure.event_grid",
     "local.azure.network",
+    "local.azure.machine_learning.job",
+    "local.azure.machine_learning.run_history",
+    "local.azure.machine_learning.serving",
+    "local.azure.machine_learning.inference",
 )
 
 

@@ -4,11 +4,18 @@
 are those of ``azmlinfsrv``.
 """
 
+import os
+
 from azureml_inference_server_http import constants  # pyright: ignore[reportMissingImports]
+from gunicorn.config import KNOWN_SETTINGS  # pyright: ignore[reportMissingModuleSource]
 
 constants.DEFAULT_HOST = "127.0.0.1"
 
 from azureml_inference_server_http.amlserver import run  # noqa: E402 # pyright: ignore[reportMissingImports]
 
 if __name__ == "__main__":
+    # Newer versions of gunicorn listen for their control program below the home folder, one server for all.
+    if any(setting.name == "control_socket_disable" for setting in KNOWN_SETTINGS):
+        given = os.environ.get("GUNICORN_CMD_ARGS", "")
+        os.environ["GUNICORN_CMD_ARGS"] = f"{given} --no-control-socket".strip()
     run()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from local.azure.resource_type import Json
 
 _EXPRESSION = re.compile(r"\$\{\{\s*([^{}]+?)\s*\}\}")
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 
 
@@ -97,6 +98,9 @@ def order(steps: Mapping[str, Json]) -> TopologicalSorter[str]:
     """
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for name, step in steps.items():
+        for given in (name, *(step.get("outputs") or {})):
+            if not _NAME.fullmatch(given):
+                raise bad_request(f"'{given}' is no name for a step or an output: use letters, digits, _ and -.")
         kind = str(step.get("type", "command"))
         if kind != "command":
             raise unsupported(f"Pipeline step '{name}' of type '{kind}'")

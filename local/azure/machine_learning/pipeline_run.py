@@ -73,7 +73,7 @@ class PipelineRun:
     async def _step(self, name: str) -> None:
         step = self._steps[name]
         child = self._child(name, step)
-        folder = self._folder / name
+        folder = self._folder / "steps" / name
         try:
             component = self._component(name, step)
             work = self._work(name, step, component, child)
