@@ -75,6 +75,13 @@ RESTORED = {
         }
     }
 }
+#: Nested types that the nested mapping lacks.
+NESTED: Json = {
+    "storage:EncryptionIdentityArgs": {
+        "encryptionFederatedIdentityClientId": {"at": ["federatedIdentityClientId"]},
+        "encryptionUserAssignedIdentity": {"at": ["userAssignedIdentity"]},
+    }
+}
 #: Query parameters whose place the mapping doesn't know.
 QUERY = {"azure-native:storage:FileShare": {"expand": "$expand"}}
 
@@ -181,7 +188,7 @@ class Distillery:
 
 def distil(mapping: Json, nested: Json) -> Json:
     """The table, from the mapping's entries and the installed SDK."""
-    distillery = Distillery(nested)
+    distillery = Distillery(nested | NESTED)
     resources = {
         token: _resource(token, entry, distillery) for token, entry in sorted((mapping | _extra()).items())
     }

@@ -60,11 +60,8 @@ class Secret:
 
 def from_struct(struct: struct_pb2.Struct) -> Json:
     """A protobuf struct as plain Python."""
-    return {key: _from_value(value) for key, value in struct.fields.items() if not _is_null(value)}
-
-
-def _is_null(value: struct_pb2.Value) -> bool:
-    return value.WhichOneof("kind") in (None, "null_value")
+    values = {key: _from_value(value) for key, value in struct.fields.items()}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _from_value(value: struct_pb2.Value) -> Any:
@@ -88,7 +85,7 @@ def _from_object(value: Json) -> Any:
     if signature is None:
         return value
     if signature == _SECRET:
-        return Secret(value.get("value"))
+        return Secret(value["value"]) if "value" in value else None
     if signature == _RESOURCE:
         return value.get("id") or value.get("urn")
     raise PropertyError("Assets, archives and output values can't be sent to Azure Resource Manager.")

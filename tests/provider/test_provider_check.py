@@ -38,7 +38,7 @@ INPUTS: dict[str, Any] = {
     "tags": {"a": "1"},
 }
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-1000, 1000) | st.text(max_size=5) | st.just(UNKNOWN),
+    st.none() | st.booleans() | st.integers(2, 1000) | st.text(max_size=5) | st.just(UNKNOWN),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3)
     ),
@@ -141,6 +141,15 @@ def test_same_inputs_show_no_difference_whatever_azure_answered():
     assert changes(INPUTS | {"tags": Secret({"a": "1"})}, INPUTS) == ([], False)
 
 
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(OBJECT, OBJECT)
+def test_a_difference_shows_exactly_where_the_values_differ(olds: dict[str, Any], news: dict[str, Any]):
+    olds, news = without_none(olds), without_none(news)
+    assert changes(olds, olds)[0] == []
+    differing = sorted(key for key in {*olds, *news} if plain(olds.get(key)) != plain(news.get(key)))
+    assert difference(ACCOUNT, olds, news, {}).changed == differing
+
+
 def test_changed_tags_update_in_place():
     news = INPUTS | {"tags": {"a": "2", "b": "3"}}
     assert changes(INPUTS, news)[0] == [("tags.a", Kind.UPDATE, False), ("tags.b", Kind.ADD, False)]
@@ -202,9 +211,11 @@ def test_property_values_survive_the_wire(value: dict[str, Any]):
 
 def without_none(value: Any) -> Any:
     if isinstance(value, Secret):
-        return Secret(without_none(value.value))
+        inner = without_none(value.value)
+        return None if inner is None else Secret(inner)
     if isinstance(value, dict):
-        return {key: without_none(item) for key, item in value.items() if item is not None}
+        kept = {key: without_none(item) for key, item in value.items()}
+        return {key: item for key, item in kept.items() if item is not None}
     return [without_none(item) for item in value] if isinstance(value, list) else value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from local.provider.facts import Facts, Properties, Shape
 
 FACTS = Facts.load()
 SUBSCRIPTION = "10ca1000-0000-4000-8000-000000000001"
-MAPPING = Path(__file__).parents[3] / "shared" / "arm" / "mapping.json"
+ARM = Path(__file__).parents[3] / "shared" / "arm"
+MAPPING = ARM / "mapping.json"
+EXAMPLES = ARM / "examples"
 DEPTH = 3
 
 
@@ -123,6 +126,35 @@ def test_the_table_agrees_with_the_mapping_it_was_made_from():
         for name, at in entry["outputs"].items():
             if at is not None:
                 assert list(fact.outputs[name].at) == at, f"{token} {name}"
+
+
+def examples() -> list[tuple[str, str, str, dict[str, Any]]]:
+    """Azure's own PUTs of types and versions in the table: file, token, path and body."""
+    found: list[tuple[str, str, str, dict[str, Any]]] = []
+    for file in sorted(EXAMPLES.glob("*/*.json")):
+        request = json.loads(file.read_text()).get("request") or {}
+        path, _, query = request.get("url", "").partition("?")
+        if request.get("method") == "PUT" and isinstance(request.get("body"), dict):
+            for token in FACTS.tokens:
+                fact = FACTS.resource(token)
+                with suppress(wire.WireError):
+                    wire.path_values(fact, path)
+                    if fact.version in query:
+                        found.append((file.name, token, path, request["body"]))
+    return found
+
+
+def test_azures_own_examples_are_valid_and_lose_nothing_on_the_way():
+    if not EXAMPLES.exists():
+        pytest.skip(f"{EXAMPLES} is not on this machine")
+    found = examples()
+    assert len(found) > 30
+    for file, token, path, body in found:
+        fact = FACTS.resource(token)
+        in_body = {name: prop for name, prop in fact.inputs.items() if prop.location == "body"}
+        inputs = wire.path_values(fact, path) | wire._from_wire(FACTS, in_body, body)
+        assert check.failures(FACTS, fact, inputs) == [], file
+        assert contained(body, wire.body(FACTS, fact, inputs)) == [], file
 
 
 def test_user_assigned_identities_are_a_list_for_the_program_and_a_map_for_azure():
