@@ -48,7 +48,14 @@ def main() -> None:
         **{field.name: getattr(platform, field.name) for field in dataclasses.fields(PlatformInputs)}
     )
     served = {
-        model: ServedModel(spec.name, spec, inputs, environment=config.environment, tags=config.all_tags)
+        model: ServedModel(
+            spec.name,
+            spec,
+            inputs,
+            environment=config.environment,
+            tags=config.all_tags,
+            opts=pulumi.ResourceOptions(depends_on=[platform.data]),
+        )
         for model, spec in specs.items()
     }
 

@@ -128,7 +128,7 @@ class AccessConfig(Section):
     deployers: Principals | None = setting(
         None,
         breaks="whoever runs `pulumi up` writes model and data files as themselves",
-        write=f"{_WRITE_PRINCIPALS}, or leave the key out for whoever runs it",
+        write=f"{_WRITE_PRINCIPALS}, or leave the key out for the person who runs it",
     )
     data_scientists: Principals = setting(
         (), breaks="they train, register and deploy models", write=_WRITE_PRINCIPALS
@@ -143,8 +143,10 @@ class AccessConfig(Section):
 class Grant:
     """One role for one principal on one target."""
 
-    who: str  #: a purpose of ``Identity``, ``deployer`` for whoever runs the program, else an object id
-    kind: PrincipalType | None  #: None: Azure finds out
+    who: (
+        str  #: a purpose of ``Identity``, ``deployer`` for the person who runs the program, else an object id
+    )
+    kind: PrincipalType
     role: Role
     target: Target
 
@@ -152,6 +154,13 @@ class Grant:
     def label(self) -> str:
         """What tells this grant from all others in resource names."""
         return f"{self.who}-{self.role.label}-{self.target}"
+
+
+def deployers(config: AccessConfig) -> tuple[str, ...]:
+    """Whoever deploys, as ``Grant.who`` names them."""
+    if config.deployers is None:
+        return ("deployer",)
+    return tuple(principal.id.lower() for principal in config.deployers)
 
 
 def grants(config: AccessConfig) -> tuple[Grant, ...]:
@@ -162,7 +171,7 @@ def grants(config: AccessConfig) -> tuple[Grant, ...]:
         for role, target in roles
     ]
     if config.deployers is None:
-        found += [Grant("deployer", None, role, target) for role, target in DEPLOYER_ROLES]
+        found += [Grant("deployer", "User", role, target) for role, target in DEPLOYER_ROLES]
     people: tuple[tuple[tuple[Principal, ...], tuple[tuple[Role, Target], ...]], ...] = (
         (config.deployers or (), DEPLOYER_ROLES),
         (config.data_scientists, DATA_SCIENTIST_ROLES),
@@ -201,9 +210,10 @@ class Access(pulumi.ComponentResource):
             )
         self.register_outputs({})
 
-    def after(self, value: pulumi.Output[str], *who: str) -> pulumi.Output[str]:
-        """``value``, once everything is granted to ``who`` (nobody named: to everyone)."""
-        waited = [a.id for grant, a in self._assignments.items() if not who or grant.who in who]
+    def after(self, value: pulumi.Output[str], who: Iterable[str]) -> pulumi.Output[str]:
+        """``value``, once everything is granted to ``who`` (as in ``Grant.who``)."""
+        principals = frozenset(who)
+        waited = [a.id for grant, a in self._assignments.items() if grant.who in principals]
         return pulumi.Output.all(value, *waited).apply(lambda values: values[0])
 
     def _assign(

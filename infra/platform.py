@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_azure_native import resources
 
-from infra.access import Access, Target, grants
+from infra.access import Access, Target, deployers, grants
 from infra.compute import CPU_CLUSTER, Compute
 from infra.data import Data, DataAsset
 from infra.events import Events
@@ -32,8 +32,8 @@ __all__ = ["DataAsset", "Platform"]
 class Platform(pulumi.ComponentResource):
     """A complete Azure ML platform.
 
-    Its outputs are known only when what depends on them can work: names of the workspace and its computes wait for
-    the roles of whoever deploys, the endpoints' identity for its own.
+    Its outputs are known only when what depends on them can work: the names of workspace and lake wait for the roles
+    of whoever deploys, the endpoints' identity for its own. Models depend on ``data`` besides.
     """
 
     suffix: pulumi.Output[str]
@@ -50,6 +50,9 @@ class Platform(pulumi.ComponentResource):
     key_vault_name: pulumi.Output[str]
     registry_name: pulumi.Output[str]
     application_insights_id: pulumi.Output[str]
+    breach_queue_name: pulumi.Output[str]
+    model_queue_name: pulumi.Output[str]
+    data: Data
 
     def __init__(
         self,
@@ -111,7 +114,7 @@ class Platform(pulumi.ComponentResource):
                 vault_id=vault.id,
                 registry_id=registry.id,
                 application_insights_id=observability.application_insights_id,
-                identity_id=foundation_access.after(identity.ids["workspace"], "workspace"),
+                identity_id=foundation_access.after(identity.ids["workspace"], ["workspace"]),
             ),
             scope=scope,
             network=config.network,
@@ -132,7 +135,7 @@ class Platform(pulumi.ComponentResource):
             config.compute,
             scope=scope,
             workspace_name=workspace.workspace_name,
-            identity_id=foundation_access.after(identity.ids["compute"], "compute"),
+            identity_id=foundation_access.after(identity.ids["compute"], ["compute"]),
             opts=child,
         )
         data = Data(
@@ -150,7 +153,7 @@ class Platform(pulumi.ComponentResource):
             workspace_id=workspace.id,
             storage_id=storage.account_id,
             storage_name=storage.account_name,
-            identity_id=foundation_access.after(identity.ids["events"], "events"),
+            identity_id=foundation_access.after(identity.ids["events"], ["events"]),
             opts=child,
         )
 
@@ -158,15 +161,16 @@ class Platform(pulumi.ComponentResource):
         self.suffix = suffix.value
         self.location = pulumi.Output.from_input(config.location)
         self.resource_group_name = group.name
-        self.workspace_name = workspace_access.after(foundation_access.after(workspace.workspace_name))
+        self.workspace_name = foundation_access.after(workspace.workspace_name, deployers(config.access))
         self.workspace_id = workspace.id
         self.cpu_compute_name = compute.cpu_cluster_name
         self.gpu_compute_name = compute.gpu_cluster_name
-        self.lake_account_name = foundation_access.after(storage.lake_name)
+        self.lake_account_name = foundation_access.after(storage.lake_name, deployers(config.access))
         self.lake_container_name = storage.lake_container_name
         self.lake_datastore_name = data.lake_datastore_name
+        self.data = data
         self.endpoint_identity_id = workspace_access.after(
-            foundation_access.after(identity.ids["endpoint"], "endpoint"), "endpoint"
+            foundation_access.after(identity.ids["endpoint"], ["endpoint"]), ["endpoint"]
         )
         self.key_vault_name = vault.vault_name
         self.registry_name = registry.registry_name

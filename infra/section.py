@@ -107,5 +107,5 @@ def _section(annotation: Any) -> type[Section] | None:
 
 def _nearest(section: type[Section], key: str) -> str:
     known = sorted(field.alias or name for name, field in section.model_fields.items())
-    near = difflib.get_close_matches(key, known, n=1)
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
     return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
