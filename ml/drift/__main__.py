@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 #: Exit code of ``--fail-on-drift`` where there is drift; 2 is bad input.
 DRIFTED = 3
 PAGE = Path("drift.html")
+_TWO_ONLY = ("title", "features", "categorical", "threshold", "minimum_rows")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,8 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if (options.reference is None) != (options.current is None):
         parser.error("give both REFERENCE and CURRENT")
+    if options.reference is None and any(getattr(options, name) for name in _TWO_ONLY):
+        parser.error(
+            f"of a workspace's monitors, --{', --'.join(_TWO_ONLY)} can't be given: they have their own"
+        )
+    if options.reference is not None and options.days is not None:
+        parser.error("--days is for a workspace's monitors; files are compared whole")
     try:
-        found = _two(options) if options.reference else _monitors()
+        found = _two(options) if options.reference else _monitors(options.days)
     except (ValueError, OSError) as error:
         print(f"ml.drift: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -93,11 +100,11 @@ def _two(options: argparse.Namespace) -> list[tuple[str, Report]]:
     return [(options.title or f"{options.current} against {options.reference}", report)]
 
 
-def _monitors() -> list[tuple[str, Report]]:
+def _monitors(days: float | None) -> list[tuple[str, Report]]:
     # The one part that needs more than numpy, and Azure.
     from ml import collected  # noqa: PLC0415
 
-    return collected.reports()
+    return collected.reports(days)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,6 +132,10 @@ def _parser() -> argparse.ArgumentParser:
             help=f"judge by these instead of Azure's defaults; statistics: {', '.join(STATISTICS)}",
         )  # fmt: skip
         command.add_argument("--minimum-rows", type=int, help="how many values a side needs (default 30)")
+        command.set_defaults(days=None)
+        if name == "report":
+            what = "of a workspace's monitors: how far back to look, instead of their own windows"
+            command.add_argument("--days", type=float, help=what)
         command.add_argument(
             "--fail-on-drift", action="store_true", help=f"exit with {DRIFTED} where there is drift"
         )

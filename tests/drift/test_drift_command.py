@@ -87,6 +87,8 @@ def test_bad_input_is_one_line_and_exit_code_2(data, capsys, arguments, message)
     ("arguments", "message"),
     [
         (("report", "reference.csv"), "give both"),
+        (("report", "--title", "t"), "they have their own"),
+        (("report", "reference.csv", "same.csv", "--days", "3"), "--days is for a workspace's monitors"),
         (("compare", "reference.csv", "same.csv", "--threshold", "psi=1"), "write STATISTIC=VALUE"),
         (("compare", "reference.csv", "same.csv", "--threshold", "jensen_shannon=x"), "is no number"),
     ],
@@ -96,6 +98,15 @@ def test_a_wrong_command_line_is_refused(data, capsys, arguments, message):
         run(data, *arguments)
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_report_without_files_asks_for_a_workspace_where_none_is_named(data, capsys, monkeypatch):
+    for name in ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_WORKSPACE_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert run(data, "report") == 2
+    error = capsys.readouterr().err
+    assert "AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP, AZURE_WORKSPACE_NAME are not set" in error
+    assert error.count("\n") == 1
 
 
 def test_comparing_files_needs_numpy_and_nothing_of_azure_or_pulumi(data):
