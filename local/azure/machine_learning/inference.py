@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from local.azure.errors import ArmError
 from local.azure.machine_learning import endpoint_key, serving
 from local.azure.machine_learning.duration import seconds
 from local.azure.resource_type import Answer, Route
@@ -36,6 +37,9 @@ _PASSED_ON = frozenset({"accept", "content-type", "traceid", "user-agent", "x-ms
 _NOT_RETURNED = frozenset(
     {"connection", "content-length", "date", "server", "transfer-encoding", "x-request-id"}
 )
+
+#: Whom a Microsoft Entra token for scoring must be for.
+_AUDIENCES = ("https://ml.azure.com",)
 
 _log = logging.getLogger(__name__)
 _sessions: dict[int, ClientSession] = {}
@@ -61,9 +65,9 @@ def _text(status: int, text: str, request: str) -> Answer:
 
 
 def _endpoint(azure: Azure, name: str, location: str) -> Record | None:
-    for record in azure.store.of_type(ENDPOINT):
+    for record in azure.store.named(ENDPOINT, name):
         where = str(record.body.get("location", "")).replace(" ", "").lower()
-        if record.name.lower() == name.lower() and where == location.lower():
+        if where == location.lower():
             return record
     return None
 
@@ -77,8 +81,7 @@ async def _score(azure: Azure, call: Call) -> Answer:
     refusal = _refusal(azure, endpoint, call)
     if refusal is not None:
         return _text(401, refusal, request)
-    headers = {name.lower(): value for name, value in call.headers.items()}
-    named = headers.get(_DEPLOYMENT_HEADER)
+    named = call.headers.get(_DEPLOYMENT_HEADER)
     name = named or pick((endpoint.body.get("properties") or {}).get("traffic") or {}, _choice.random())
     if name is None:
         return _text(404, "Not found: the endpoint has no deployment with traffic.", request)
@@ -90,7 +93,7 @@ async def _score(azure: Azure, call: Call) -> Answer:
 
 def _refusal(azure: Azure, endpoint: Record, call: Call) -> str | None:
     """Why a caller may not score; None where it may. The texts are Azure's."""
-    kind, _, value = call.headers.get("Authorization", call.headers.get("authorization", "")).partition(" ")
+    kind, _, value = call.headers.get("authorization", "").partition(" ")
     mode = str((endpoint.body.get("properties") or {}).get("authMode", "Key")).lower()
     prefix = "key" if mode == "key" else "token"
     if kind.lower() != "bearer" or not value:
@@ -101,8 +104,16 @@ def _refusal(azure: Azure, endpoint: Record, call: Call) -> str | None:
     elif mode == "amltoken":
         allowed = endpoint_key.is_token(azure, endpoint, value)
     else:
-        allowed = call.principal_id is not None
+        allowed = _is_entra_token(azure, call)
     return None if allowed else f"{prefix}_auth_access_denied"
+
+
+def _is_entra_token(azure: Azure, call: Call) -> bool:
+    try:
+        azure.identity.check(call.headers.get("authorization"), _AUDIENCES)
+    except ArmError:
+        return False
+    return True
 
 
 async def _forward(azure: Azure, call: Call, deployment: Record, request: str) -> Answer:

@@ -30,6 +30,8 @@ _INTERRUPTED = "Local Azure was stopped while the job ran; submit it again."
 _CHANGEABLE = ("tags", "properties", "displayName", "description", "isArchived")
 
 _log = logging.getLogger(__name__)
+#: What was submitted and has not ended, and the tasks of what runs.
+_submitted: set[str] = set()
 _running: dict[str, asyncio.Task[None]] = {}
 _cancelled: set[str] = set()
 
@@ -37,7 +39,7 @@ _cancelled: set[str] = set()
 def _prepare(_azure: Azure, resource_id: ResourceId, body: Json, old: Record | None) -> Json:
     given: Json = body.get("properties") or {}
     if old is None:
-        return _submitted(resource_id.name, given)
+        return _new(resource_id.name, given)
     merged = copy.deepcopy(old.body)
     for name in _CHANGEABLE:
         if given.get(name) is not None:
@@ -45,7 +47,7 @@ def _prepare(_azure: Azure, resource_id: ResourceId, body: Json, old: Record | N
     return merged
 
 
-def _submitted(job_name: str, given: Json) -> Json:
+def _new(job_name: str, given: Json) -> Json:
     """What is stored of a new job; refuses what can't be run."""
     kind = str(given.get("jobType", ""))
     if kind not in {"Command", "Pipeline"}:
@@ -86,18 +88,19 @@ def _submitted(job_name: str, given: Json) -> Json:
 
 def create(azure: Azure, job_id: str, body: Json, by: str) -> None:
     """Submits a job from within local Azure (a schedule's), as a PUT would."""
-    record = azure.store.put(job_id, _submitted(job_id.rsplit("/", 1)[-1], body["properties"]), by=by)
+    record = azure.store.put(job_id, _new(job_id.rsplit("/", 1)[-1], body["properties"]), by=by)
     submit(Job(azure, record.id), _execution(record))
 
 
 async def _settle(azure: Azure, record: Record) -> None:
     """Starts a job that was just submitted."""
-    if record.body["properties"]["status"] == job_state.NOT_STARTED and record.id.lower() not in _running:
+    if record.body["properties"]["status"] == job_state.NOT_STARTED and record.id.lower() not in _submitted:
         submit(Job(azure, record.id), _execution(record))
 
 
 def submit(job: Job, execution: Callable[[Job], Awaitable[None]]) -> None:
     """Runs ``execution`` in the background as the job; what it raises is the job's failure."""
+    _submitted.add(job.id.lower())
     job.azure.spawn(f"job {job.name}", _run(job, execution))
 
 
@@ -139,8 +142,8 @@ async def _command(job: Job) -> None:
 async def _run(job: Job, execution: Callable[[Job], Awaitable[None]]) -> None:
     key = job.id.lower()
     task = asyncio.current_task()
-    if task is None or key in _running:
-        return
+    if task is None:
+        raise RuntimeError("A job runs in a task.")
     _running[key] = task
     try:
         await execution(job)
@@ -159,6 +162,7 @@ async def _run(job: Job, execution: Callable[[Job], Awaitable[None]]) -> None:
     finally:
         _cancelled.discard(key)
         _running.pop(key, None)
+        _submitted.discard(key)
         await job_run.clean(job.azure.directory.jobs / job.name)
 
 
@@ -227,9 +231,10 @@ def _listing(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
 async def start(azure: Azure) -> None:
     """Ends the records of jobs that a stop interrupted."""
     for record in azure.store.of_type(JOB):
-        if record.body["properties"]["status"] not in job_state.TERMINAL:
+        ended = record.body["properties"]["status"] in job_state.TERMINAL
+        if not ended and record.id.lower() not in _submitted:
             Job(azure, record.id).update(status=job_state.FAILED, error=_INTERRUPTED)
-    await job_run.clean(azure.directory.jobs)
+            await job_run.clean(azure.directory.jobs / record.name)
 
 
 TYPES = (
