@@ -66,8 +66,8 @@ class Storage(pulumi.ComponentResource):
         account = self._account(f"{name}-account", scope.named(lambda names: names.storage_account))
         self._retention(f"{name}-account-blobs", account, versioning=True)
         lake = self._account(f"{name}-lake", scope.named(lambda names: names.lake_account), hierarchical=True)
-        # Versions of blobs don't exist with a hierarchical namespace; soft delete does.
-        lake_blobs = self._retention(f"{name}-lake-blobs", lake, versioning=False)
+        # Versions of blobs don't exist with a hierarchical namespace, not even switched off; soft delete does.
+        lake_blobs = self._retention(f"{name}-lake-blobs", lake, versioning=None)
         container = storage.BlobContainer(
             f"{name}-lake-{DATA_CONTAINER}",
             resource_group_name=scope.resource_group_name,
@@ -115,7 +115,7 @@ class Storage(pulumi.ComponentResource):
         )
 
     def _retention(
-        self, name: str, account: storage.StorageAccount, *, versioning: bool
+        self, name: str, account: storage.StorageAccount, *, versioning: bool | None
     ) -> storage.BlobServiceProperties:
         kept = storage.DeleteRetentionPolicyArgs(enabled=True, days=self._config.soft_delete_days)
         return storage.BlobServiceProperties(
