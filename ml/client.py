@@ -28,6 +28,8 @@ T = TypeVar("T")
 SETTLED = frozenset({"succeeded", "failed", "canceled"})
 FINISHED = frozenset({"completed", "failed", "canceled", "notresponding"})
 _LONGEST = 600
+#: What azure-identity starts a page of text with when there is nobody to be.
+_NO_CREDENTIAL = "DefaultAzureCredential failed to retrieve a token"
 _SECRET = re.compile(r"(?i)\b(sig|accountkey|sharedaccesskey|code)=[^&\s;\"']+|bearer\s+[\w.~+/-]+=*")
 
 
@@ -264,4 +266,6 @@ def explain(error: BaseException) -> str:
         text = f"{code}: {text}"
     if not text:
         text = type(error).__name__
+    if _NO_CREDENTIAL in text and "AADSTS" not in text:
+        text = "not signed in to Azure; run `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -262,6 +262,12 @@ def test_errors_are_one_line_without_secrets():
     assert len(client.explain(RefusedError(400, "x" * 5000))) == 600
 
 
+def test_without_credentials_the_error_says_how_to_sign_in():
+    page = "DefaultAzureCredential failed to retrieve a token from the included credentials.\nAttempted: …"
+    assert client.explain(RefusedError(None, page)).startswith("not signed in to Azure; run `az login`")
+    assert "AADSTS7000215" in client.explain(RefusedError(None, f"{page} AADSTS7000215: wrong secret"))
+
+
 def test_a_403_of_a_fresh_role_assignment_is_tried_again_and_a_lasting_one_is_an_error():
     said = []
     door = Door(Settings("s", poll_interval=0.01, permission_timeout=5), "g", "w", said.append)
