@@ -175,7 +175,7 @@ def _smoke(door: Door, inputs: Props) -> None:
         raise AzureMLError(f"{what}: its smoke test failed: {wrong}; it answered {shown}")
 
 
-def _patience(tries: int = 20) -> Any:
+def _patience(tries: int = 10) -> Any:
     """Whether an answer is final; a router's "not yet" is after some tries."""
     left = tries
 
