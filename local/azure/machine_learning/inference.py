@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
 ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 _DEPLOYMENT_HEADER = "azureml-model-deployment"
-#: Azure's default and maximum of a request: 5 s and 180 s. A request also waits for a server that is being started.
+#: Azure's default of a request. Time that a request waits for a server that is being started doesn't count.
 _DEFAULT_TIMEOUT = "PT5S"
-_START_SECONDS = 120.0
 _PASSED_ON = frozenset({"accept", "content-type", "traceid", "user-agent", "x-ms-client-request-id"})
 _NOT_RETURNED = frozenset(
     {"connection", "content-length", "date", "server", "transfer-encoding", "x-request-id"}
@@ -118,7 +117,7 @@ def _is_entra_token(azure: Azure, call: Call) -> bool:
 
 async def _forward(azure: Azure, call: Call, deployment: Record, request: str) -> Answer:
     running = serving.of(azure)
-    address = await running.address(deployment.id, _START_SECONDS)
+    address = await running.address(deployment.id)
     if address is None:
         return _text(
             503, "Service unavailable: the deployment's server is not running; see its log.", request

@@ -153,6 +153,8 @@ async def _run(job: Job, execution: Callable[[Job], Awaitable[None]]) -> None:
     except asyncio.CancelledError:
         if key not in _cancelled:
             raise  # local Azure stops; its next start tells
+        for child in children(job.azure, job.record):
+            Job(job.azure, child.id).update(status=job_state.CANCELED)
         job.update(status=job_state.CANCELED)
     except LookupError:
         _log.info("The job %s was deleted while it ran.", job.id)

@@ -185,8 +185,7 @@ async def _process(
         raise
     finally:
         following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
+        await asyncio.gather(following, return_exceptions=True)
         # A process that failed has artifacts too, and they are what explains it.
         with contextlib.suppress(ArmError):
             await _artifacts(job, code, log)

@@ -82,9 +82,6 @@ class PipelineRun:
         except ArmError as error:
             child.update(status=job_state.FAILED, error=error.message)
             raise
-        except asyncio.CancelledError:
-            child.update(status=job_state.CANCELED)
-            raise
         except Exception as error:
             child.update(status=job_state.FAILED, error=f"Local Azure itself failed: {error!r}")
             raise

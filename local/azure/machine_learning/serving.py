@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from local.azure.resource_type import Record
 
 DEPLOYMENT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
+#: How long a request waits for a deployment that is started again with local Azure, and for one that died.
+_RESUME_SECONDS = 120.0
+_RECOVERY_SECONDS = 30.0
 _LAUNCHER = Path(__file__).with_name("inference_server.py")
 
 
@@ -149,17 +152,15 @@ class Serving:
         with contextlib.suppress(OSError):
             home.parent.rmdir()
 
-    async def address(self, resource_id: str, seconds: float) -> str | None:
-        """Where a deployment answers; waits while it is being started, at most ``seconds``."""
+    async def address(self, resource_id: str) -> str | None:
+        """Where a deployment answers; waits while it is being started. None: it isn't, or not soon enough."""
         key = resource_id.lower()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
         if key in self._starting:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(_RESUME_SECONDS):
                     await self._starting[key].wait()
         running = self._running.get(key)
-        return await running.server.address(max(until - loop.time(), 0)) if running else None
+        return await running.server.address(_RECOVERY_SECONDS) if running else None
 
     def record(self, resource_id: str, collection: str, request: str, kind: str, content: bytes) -> None:
         """Collects what Azure's own side of an endpoint collects: ``request`` and ``response``, where enabled."""

@@ -1,0 +1,126 @@
+"""Schedules that are triggered through ``MLClient``."""
+
+import io
+import json
+from contextlib import redirect_stdout
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from azure.ai.ml import Input, MLClient, command
+from azure.ai.ml.entities import (
+    BaselineDataRange,
+    CategoricalDriftMetrics,
+    CronTrigger,
+    Data,
+    DataDriftMetricThreshold,
+    DataDriftSignal,
+    Environment,
+    JobSchedule,
+    MonitorDefinition,
+    MonitoringTarget,
+    MonitorSchedule,
+    NumericalDriftMetrics,
+    ProductionData,
+    RecurrenceTrigger,
+    ReferenceData,
+    ServerlessSparkCompute,
+)
+from azure.core.exceptions import ResourceNotFoundError
+
+BREACH = "azureml_modelmonitor_threshold_breached"
+ROWS = 200
+
+
+def collected(folder: Path, hours_ago: int, shift: int) -> None:
+    """An hour of collected data whose column ``delay`` is moved by ``shift``."""
+    time = datetime.now(UTC) - timedelta(hours=hours_ago)
+    file = folder / f"{time:%Y/%m/%d/%H}" / "instance.jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"delay": number % 50 + shift, "carrier": "AB"[number % 2]} for number in range(ROWS)]
+    lines = [
+        {"id": f"{hours_ago}-{number}", "time": f"{time:%Y-%m-%dT%H:%M:%SZ}", "data": [row]}
+        for number, row in enumerate(rows)
+    ]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def monitor(ml_client: MLClient, folder: Path, name: str, shift: int) -> str:
+    """Makes a monitor whose last day has the shift and whose days before haven't; the name of its triggered job."""
+    reference = folder / "reference"
+    reference.mkdir(parents=True)
+    text = "delay,carrier\n" + "".join(f"{number % 50},{'AB'[number % 2]}\n" for number in range(ROWS))
+    (reference / "reference.csv").write_text(text)
+    collected(folder / "inputs", hours_ago=1, shift=shift)
+    collected(folder / "inputs", hours_ago=72, shift=1000)
+    for kind in ("reference", "inputs"):
+        ml_client.data.create_or_update(
+            Data(name=f"{name}-{kind}", version="1", path=folder / kind, type="uri_folder")
+        )
+    signal = DataDriftSignal(
+        reference_data=ReferenceData(
+            input_data=Input(type="uri_folder", path=f"azureml:{name}-reference:1"), data_context="training"
+        ),
+        production_data=ProductionData(
+            input_data=Input(type="uri_folder", path=f"azureml:{name}-inputs:1"),
+            data_context="model_inputs",
+            data_window=BaselineDataRange(lookback_window_size="P1D", lookback_window_offset="P0D"),
+        ),
+        features=["delay", "carrier"],
+        metric_thresholds=DataDriftMetricThreshold(
+            numerical=NumericalDriftMetrics(normalized_wasserstein_distance=0.1),
+            categorical=CategoricalDriftMetrics(jensen_shannon_distance=0.1),
+        ),
+    )
+    definition = MonitorDefinition(
+        compute=ServerlessSparkCompute(instance_type="standard_e4s_v3", runtime_version="3.4"),
+        monitoring_target=MonitoringTarget(ml_task="classification"),
+        monitoring_signals={"inputs": signal},
+    )
+    schedule = MonitorSchedule(
+        name=name, trigger=RecurrenceTrigger(frequency="day", interval=1), create_monitor=definition
+    )
+    ml_client.schedules.begin_create_or_update(schedule).result()
+    return ml_client.schedules.trigger(name).job_name
+
+
+def follow(ml_client: MLClient, name: str):
+    """The job, once it has ended."""
+    with redirect_stdout(io.StringIO()):
+        ml_client.jobs.stream(name)
+    return ml_client.jobs.get(name)
+
+
+def test_drift_breaches_the_monitor_and_is_in_its_report(ml_client: MLClient, tmp_path: Path):
+    job = follow(ml_client, monitor(ml_client, tmp_path / "data", "drifting", shift=30))
+    assert job.status == "Completed"
+    assert "has failed due to one or more features violating metric thresholds" in job.tags[BREACH]
+    ml_client.jobs.download(job.name, download_path=tmp_path, output_name="drift")
+    report = json.loads((tmp_path / "named-outputs" / "drift" / "report.json").read_text())
+    assert report["drifted"] == ["delay"]
+    # The day of the window alone: what was collected three days ago is not part of it.
+    assert report["currentRows"] == ROWS
+
+
+def test_data_that_did_not_move_breaches_nothing(ml_client: MLClient, tmp_path: Path):
+    job = follow(ml_client, monitor(ml_client, tmp_path / "data", "steady", shift=0))
+    assert job.status == "Completed"
+    assert BREACH not in job.tags
+
+
+def test_a_job_schedule_submits_its_job(ml_client: MLClient, tmp_path: Path):
+    conda = tmp_path / "conda.yml"
+    conda.write_text("dependencies: [python=3.11]\n")
+    environment = Environment(name="scheduled", image="ubuntu", conda_file=conda)
+    job = command(command="echo scheduled", environment=environment)
+    schedule = JobSchedule(name="nightly", trigger=CronTrigger(expression="0 3 * * *"), create_job=job)
+    ml_client.schedules.begin_create_or_update(schedule).result()
+    done = follow(ml_client, ml_client.schedules.trigger("nightly").job_name)
+    assert done.status == "Completed"
+    ml_client.jobs.download(done.name, download_path=tmp_path)
+    assert next(tmp_path.rglob("std_log.txt")).read_text() == "scheduled\n"
+
+
+def test_a_schedule_that_is_not_there_can_not_be_triggered(ml_client: MLClient):
+    with pytest.raises(ResourceNotFoundError):
+        ml_client.schedules.trigger("nowhere")

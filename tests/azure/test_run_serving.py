@@ -1,0 +1,247 @@
+"""Online deployments through ``MLClient`` and plain HTTP: real servers in a real environment."""
+
+import json
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import requests
+from azure.ai.ml import MLClient
+from azure.ai.ml.entities import (
+    CodeConfiguration,
+    DataCollector,
+    DeploymentCollection,
+    Environment,
+    ManagedOnlineDeployment,
+    ManagedOnlineEndpoint,
+    Model,
+    OnlineRequestSettings,
+)
+from azure.core.exceptions import HttpResponseError
+
+CONDA = """\
+dependencies:
+- python=3.11
+- pip:
+  - azureml-inference-server-http
+  - azureml-ai-monitoring
+"""
+SCORE = """\
+import json, os, pathlib, time
+import pandas
+from azureml.ai.monitoring import Collector
+
+def init():
+    global model, inputs
+    model = next(pathlib.Path(os.environ["AZUREML_MODEL_DIR"]).rglob("model.json"))
+    inputs = Collector(name="model_inputs", on_error=print)
+
+def run(raw):
+    rows = json.loads(raw)["data"]
+    inputs.collect(pandas.DataFrame(rows))
+    if rows[0].get("fail"):
+        raise ValueError("asked to fail")
+    time.sleep(rows[0].get("seconds", 0))
+    return {"version": json.loads(model.read_text())["version"], "who": os.environ["WHO"], "n": len(rows)}
+"""
+
+
+def server(
+    ml_client: MLClient, folder: Path, environment: str, name: str, *, version: int = 1, score: str = SCORE
+):
+    """A deployment of a model that answers its version."""
+    files = folder / f"{name}-{version}"
+    for inside, text in (("src/score.py", score), ("model/model.json", json.dumps({"version": version}))):
+        (files / inside).parent.mkdir(parents=True, exist_ok=True)
+        (files / inside).write_text(text)
+    model = ml_client.models.create_or_update(
+        Model(name="versions", path=files / "model", type="custom_model")
+    )
+    return ManagedOnlineDeployment(
+        name=name,
+        endpoint_name="served",
+        model=f"azureml:{model.name}:{model.version}",
+        environment=environment,
+        code_configuration=CodeConfiguration(code=files / "src", scoring_script="score.py"),
+        instance_type="Standard_DS3_v2",
+        instance_count=1,
+        environment_variables={"WHO": name},
+        request_settings=OnlineRequestSettings(request_timeout_ms=2000),
+        data_collector=DataCollector(collections={"model_inputs": DeploymentCollection(enabled="true")}),
+    )
+
+
+@pytest.fixture(scope="module")
+def environment(ml_client: MLClient, tmp_path_factory: pytest.TempPathFactory) -> str:
+    conda = tmp_path_factory.mktemp("conda") / "conda.yml"
+    conda.write_text(CONDA)
+    image = "mcr.microsoft.com/azureml/minimal-ubuntu22.04-py311-cpu-inference:latest"
+    made = ml_client.environments.create_or_update(Environment(name="serving", image=image, conda_file=conda))
+    return f"azureml:{made.name}:{made.version}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("serving")
+
+
+@pytest.fixture(scope="module")
+def served(ml_client: MLClient, environment: str, folder: Path):
+    """An endpoint with two deployments: blue has 30 % of the traffic, green 70 %."""
+    endpoint = ManagedOnlineEndpoint(name="served", auth_mode="key")
+    ml_client.online_endpoints.begin_create_or_update(endpoint).result()
+    pollers = [
+        ml_client.online_deployments.begin_create_or_update(server(ml_client, folder, environment, name))
+        for name in ("blue", "green")
+    ]
+    for poller in pollers:
+        poller.result()
+    endpoint = ml_client.online_endpoints.get("served")
+    endpoint.traffic = {"blue": 30, "green": 70}
+    return ml_client.online_endpoints.begin_create_or_update(endpoint).result()
+
+
+@pytest.fixture
+def post(ml_client: MLClient, served):
+    """Scores over plain HTTP."""
+    key = ml_client.online_endpoints.get_keys("served").primary_key
+
+    def post(*rows: dict, key: str = key, deployment: str | None = None) -> requests.Response:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        if deployment:
+            headers["azureml-model-deployment"] = deployment
+        return requests.post(
+            served.scoring_uri, json={"data": rows or ({"a": 1},)}, headers=headers, timeout=60
+        )
+
+    return post
+
+
+def test_a_deployment_answers_through_the_client(ml_client: MLClient, served, tmp_path: Path):
+    request = tmp_path / "request.json"
+    request.write_text('{"data": [{"a": 1}, {"a": 2}]}')
+    answer = ml_client.online_endpoints.invoke("served", request_file=request, deployment_name="blue")
+    assert json.loads(answer) == {"version": 1, "who": "blue", "n": 2}
+
+
+def test_an_answer_says_which_deployment_gave_it(post):
+    answer = post(deployment="green")
+    assert answer.status_code == 200
+    assert answer.headers["azureml-model-deployment"] == "green"
+    assert len(answer.headers["x-request-id"]) == 36
+
+
+def test_requests_are_split_by_traffic(post):
+    who = Counter(post().json()["who"] for _ in range(200))
+    # 60 expected; 200 draws leave [36, 84] once in 10,000 runs.
+    assert 36 <= who["blue"] <= 84
+    assert sum(who.values()) == 200
+
+
+@pytest.mark.parametrize(
+    ("key", "said"), [("", "key_auth_bad_header_forbidden"), ("wrong", "key_auth_access_denied")]
+)
+def test_a_request_without_the_right_key_is_refused(post, key: str, said: str):
+    answer = post(key=key)
+    assert (answer.status_code, answer.text) == (401, said)
+
+
+def test_an_error_of_the_model_is_a_424_with_its_own_status(post):
+    answer = post({"fail": True})
+    assert answer.status_code == 424
+    assert answer.headers["ms-azureml-model-error-statuscode"] == "500"
+
+
+def test_a_model_that_is_too_slow_is_a_408(post):
+    assert post({"seconds": 2.5}, deployment="blue").status_code == 408
+
+
+def test_an_unknown_deployment_is_a_404(post):
+    assert post(deployment="red").status_code == 404
+
+
+def test_the_schema_of_the_endpoint_can_be_read(ml_client: MLClient, served):
+    key = ml_client.online_endpoints.get_keys("served").primary_key
+    uri = served.scoring_uri.replace("/score", "/swagger.json")
+    answer = requests.get(uri, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+    assert answer.json()["swagger"] == "2.0"
+
+
+def test_what_is_collected_is_in_blob_storage_a_second_later(ml_client: MLClient, post, tmp_path: Path):
+    for number in range(5):
+        post({"mark": "collected", "number": number}, deployment="blue")
+    rows: list[dict] = []
+    until = time.monotonic() + 10
+    wait = threading.Event()
+    while len(rows) < 5 and time.monotonic() < until:
+        wait.wait(0.2)
+        target = tmp_path / str(time.monotonic())
+        from azure.ai.ml._artifacts._artifact_utilities import download_artifact_from_aml_uri
+
+        uri = "azureml://datastores/workspaceblobstore/paths/modelDataCollector/served/blue/model_inputs/"
+        target.mkdir()
+        download_artifact_from_aml_uri(uri, str(target), ml_client.datastores)
+        lines = [
+            json.loads(line) for file in target.rglob("*.jsonl") for line in file.read_text().splitlines()
+        ]
+        rows = [row for line in lines for row in line["data"] if row.get("mark") == "collected"]
+    assert [row["number"] for row in rows] == list(range(5))
+    assert {line["type"] for line in lines} == {"azureml.inference.model_inputs"}
+    assert lines[0]["source"].endswith("/onlineEndpoints/served/deployments/blue")
+
+
+def test_an_update_answers_without_a_gap_and_then_with_the_new_model(
+    ml_client: MLClient, environment: str, folder: Path, post
+):
+    update = server(ml_client, folder, environment, "blue", version=2)
+    answers, done = [], threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            answers.append(post(deployment="blue"))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        ml_client.online_deployments.begin_create_or_update(update).result()
+    finally:
+        done.set()
+        asking.join()
+    assert {answer.status_code for answer in answers} == {200}
+    assert answers[0].json()["version"] == 1
+    assert post(deployment="blue").json()["version"] == 2
+
+
+def test_a_scoring_script_that_fails_fails_its_deployment_with_the_log(
+    ml_client: MLClient, environment: str, folder: Path, served
+):
+    broken = "def init():\n    raise RuntimeError('the model is not here')\ndef run(raw):\n    return 1\n"
+    deployment = server(ml_client, folder, environment, "broken", score=broken)
+    with pytest.raises(HttpResponseError, match="the model is not here"):
+        ml_client.online_deployments.begin_create_or_update(deployment).result()
+    assert ml_client.online_deployments.get("broken", "served").provisioning_state == "Failed"
+    ml_client.online_deployments.begin_delete("broken", "served").result()
+
+
+def test_a_dead_server_is_started_again(local_azure, post):
+    import psutil
+
+    post(deployment="green")
+    home = str(local_azure.dir.deployments / "served" / "green")
+    masters = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(home in part for part in process.info["cmdline"] or [])
+        and "leash" not in str(process.info["cmdline"])
+    ]
+    assert masters
+    for process in masters:
+        process.kill()
+    psutil.wait_procs(masters, timeout=10)
+    until = time.monotonic() + 30
+    answer = post(deployment="green")
+    while answer.status_code == 503 and time.monotonic() < until:
+        answer = post(deployment="green")
+    assert answer.json()["who"] == "green"
