@@ -82,3 +82,9 @@ def test_a_command_of_a_sweep_is_not_supported():
     with pytest.raises(ArmError) as refusal:
         pipeline.fill_command("train ${{search_space.rate}}", {}, {}, "job-1")
     assert refusal.value.status == 501
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "", "."])
+def test_a_step_whose_name_would_lead_elsewhere_is_refused(name: str):
+    with pytest.raises(ArmError, match="is no name"):
+        pipeline.order({name: step()})

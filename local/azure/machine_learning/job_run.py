@@ -18,7 +18,7 @@ from local.azure.errors import ArmError, bad_request
 from local.azure.machine_learning import asset_download, asset_location, environment_build, job_state
 from local.azure.machine_learning.duration import seconds
 from local.azure.machine_learning.model_server import tail
-from local.azure.machine_learning.pipeline import fill_command
+from local.azure.machine_learning.pipeline import check_name, fill_command
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -109,6 +109,7 @@ async def perform(job: Job, work: Work, folder: Path) -> Mapping[str, Path]:
     code, made = folder / "code", {name: folder / "outputs" / name for name in work.outputs}
     code.mkdir(parents=True)
     for name, path in made.items():
+        check_name(name)
         (path.parent if work.outputs[name].type == "uri_file" else path).mkdir(parents=True, exist_ok=True)
     environment, inputs = await _bring(job, work, code)
     job.update(status=job_state.QUEUED)

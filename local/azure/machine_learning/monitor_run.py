@@ -259,10 +259,9 @@ async def _process(run: Job, request: Path, output: Path) -> None:
 async def _report(run: Job, wanted: tuple[Signal, ...], output: Path) -> None:
     place = await asset_location.locate(run.azure, run.workspace, job_state.output(run.name, "drift"))
     await run.azure.blobs.upload_folder(output, place.account, place.container, place.path.rstrip("/"))
-    drifted = {
-        signal.name: json.loads((output / f"{signal.name}.json").read_text())["drifted"] for signal in wanted
-    }
-    breached = [name for name, columns in drifted.items() if columns]
+    reports = {signal.name: json.loads((output / f"{signal.name}.json").read_text()) for signal in wanted}
+    # A column that is gone or changed its kind breaches as well: then the state says drifted and names no column.
+    breached = [name for name, report in reports.items() if report["state"] == "drifted"]
     if breached:
         text = f"Signal '{breached[0]}' has failed due to one or more features violating metric thresholds"
         run.update(
@@ -271,7 +270,7 @@ async def _report(run: Job, wanted: tuple[Signal, ...], output: Path) -> None:
                 **run.properties["properties"],
                 BREACH: text,
                 "driftedFeatures": ",".join(
-                    sorted({column for columns in drifted.values() for column in columns})
+                    sorted({column for report in reports.values() for column in report["drifted"]})
                 ),
             },
         )

@@ -85,6 +85,12 @@ def fill_bindings(text: str, parent_inputs: Mapping[str, str]) -> str:
     return _EXPRESSION.sub(value, text)
 
 
+def check_name(name: str) -> None:
+    """Refuses names of steps and outputs that are none: folders are called like them."""
+    if not _NAME.fullmatch(name):
+        raise bad_request(f"'{name}' is no name for a step or an output: use letters, digits, _ and -.")
+
+
 def upstream(step: Json) -> set[str]:
     """The steps whose outputs a step reads."""
     values = [str(item.get("value", "")) for item in (step.get("inputs") or {}).values()]
@@ -98,9 +104,7 @@ def order(steps: Mapping[str, Json]) -> TopologicalSorter[str]:
     """
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for name, step in steps.items():
-        for given in (name, *(step.get("outputs") or {})):
-            if not _NAME.fullmatch(given):
-                raise bad_request(f"'{given}' is no name for a step or an output: use letters, digits, _ and -.")
+        check_name(name)
         kind = str(step.get("type", "command"))
         if kind != "command":
             raise unsupported(f"Pipeline step '{name}' of type '{kind}'")
