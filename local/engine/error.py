@@ -1,0 +1,22 @@
+"""What goes wrong for the user: one line, an exit code, never a traceback."""
+
+
+class EngineError(Exception):
+    """An error to print as `error: message` before leaving with `exit_code`."""
+
+    def __init__(self, message: str, *, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class UnsupportedError(EngineError):
+    """Something the official engine does and this one does not."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} is not supported by the embedded engine; use the official Pulumi CLI for it"
+        )
+
+
+class StepFailedError(Exception):
+    """A step ended without the effect it was made for; the reason has been shown already."""
