@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from local.azure.identity import Identity
     from local.azure.resource_type import Json, Record, ResourceId
     from local.settings import LocalDir
 
@@ -25,7 +26,7 @@ class Store(Protocol):
         ...
 
     def delete(self, resource_id: str) -> None:
-        """Removes the resource and all below it."""
+        """Removes the resource and all below it, with their secrets."""
         ...
 
     def below(self, resource_id: str, resource_type: str | None = None) -> list[Record]:
@@ -34,6 +35,22 @@ class Store(Protocol):
 
     def of_type(self, resource_type: str) -> list[Record]:
         """All resources of a type, in all groups."""
+        ...
+
+    def named(self, resource_type: str, name: str) -> list[Record]:
+        """The resources of a type that have a name, in all groups: for names that are unique in all of Azure."""
+        ...
+
+    def secret(self, name: str) -> str | None:
+        """A stored secret (an account's key, a vault's value), or None."""
+        ...
+
+    def put_secret(self, name: str, value: str) -> None:
+        """Creates or replaces a secret. Names are ids, or ids with something behind a slash."""
+        ...
+
+    def delete_secrets(self, prefix: str) -> None:
+        """Removes the secret of that name and all whose names begin with it and a slash."""
         ...
 
 
@@ -105,6 +122,7 @@ class Azure(Protocol):
     store: Store
     blobs: Blobs
     children: Children
+    identity: Identity
 
     def now(self) -> datetime:
         """The current time, aware, in UTC."""
@@ -121,6 +139,10 @@ class Azure(Protocol):
 
     def package_environment(self) -> Mapping[str, str]:
         """The variables local Azure itself was started with, without its own proxy: for package installs."""
+        ...
+
+    def namespaces(self) -> Mapping[str, list[str]]:
+        """The Azure providers that are served, and their types: ``{"Microsoft.Storage": ["storageAccounts", …]}``."""
         ...
 
     def spawn(self, name: str, coroutine: object) -> None:

@@ -49,6 +49,18 @@ class ResourceId:
         """The last name."""
         return self.names[-1]
 
+    @property
+    def scope(self) -> str:
+        """What it is in or, for an extension resource, on: the id before the last ``/providers/``; empty for the tenant."""
+        return self.text[: max(self.key.rfind("/providers/"), 0)]
+
+    @property
+    def parent(self) -> str:
+        """The id that must exist before this one: the parent resource, else the scope."""
+        if len(self.names) > 1:
+            return self.text.rsplit("/", 2)[0]
+        return self.scope
+
 
 @dataclass(frozen=True)
 class Record:
@@ -62,6 +74,7 @@ class Record:
     created_at: str
     modified_at: str
     created_by: str
+    modified_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,22 @@ class ResourceType:
     patch: bool = True
     #: shape of the long-running operation's URL, e.g. ``mfeOperationsStatus`` and ``oe`` for online endpoints
     operation: tuple[str, str] = ("operationStatuses", "op")
+    #: the status of a PUT that creates; 202: no body, and a ``Location`` to follow
+    created: int = 201
+    #: whether PUT answers only when ``settle`` is done, with no operation to follow; if that fails, nothing stays behind
+    settle_now: bool = False
+    #: the same for DELETE and ``vanish``
+    vanish_now: bool = False
+    #: the body of a resource that Azure makes together with its parent (``blobServices/default``) and that nobody has
+    #: changed yet, ``(azure, id) -> body``; None: there is none of that name
+    implicit: Callable[[Azure, ResourceId], Json | None] | None = None
+    #: what a PUT makes of a missing parent, ``body -> the parent's body`` (an asset's container comes with its first
+    #: version); lists under a missing parent are empty then
+    makes_parent: Callable[[Json], Json] | None = None
+    #: what PATCH makes of the stored body, ``(stored, patch) -> body``, where Azure doesn't merge all of it
+    merge: Callable[[Json, Json], Json] | None = None
+    #: sees a DELETE's query before anything else, also where the resource is gone; what it returns is the answer
+    on_delete: Callable[[Azure, Call, ResourceId, Record | None], Answer | None] | None = None
     #: filter and order of list, ``(azure, call, records) -> records``; None: by name
     listing: Callable[[Azure, Call, list[Record]], list[Record]] | None = None
 

@@ -1,0 +1,419 @@
+"""Azure Resource Manager: PUT, GET, HEAD, list, PATCH, DELETE and POST actions of all resource types alike.
+
+Scope: api-version is required, ids ignore case and keep the spelling they were made with, parents must exist, long
+operations, ``If-Match`` and ``If-None-Match``, paging with ``$top`` and ``$skiptoken``, deletion of groups with all they
+hold. Omitted: deployments of templates, moves, locks, policies, roles (every signed-in caller may do everything), and
+every resource type that no provider has: 501, by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from local.azure.errors import ArmError, bad_request, conflict, not_found, parent_not_found, unsupported
+from local.azure.operation import PATH as OPERATION
+from local.azure.operation import present, with_state
+from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse, resource_group_id
+from local.azure.resource_type import Answer, Json
+from local.settings import SUBSCRIPTION_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.azure.azure import Azure
+    from local.azure.catalog import Catalog
+    from local.azure.operation import Operations
+    from local.azure.resource_type import Call, Record, ResourceId, ResourceType
+    from local.azure.store import SqliteStore
+
+HOST = "management.azure.com"
+_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What a path means: a resource, or a type or action name below a scope or resource."""
+
+    resource: ResourceId | None
+    below: str = ""
+    name: str = ""
+
+
+def _target(path: str) -> _Target:
+    """Takes a request path apart."""
+    parts = path.strip("/").split("/")
+    lower = [part.lower() for part in parts]
+    start = len(lower) - 1 - lower[::-1].index("providers") if "providers" in lower else None
+    if start is None:
+        # subscriptions/S/resourceGroups[/G[/action]]
+        if len(parts) % 2 == 0:
+            return _Target(parse(path))
+        return _Target(None, "/" + "/".join(parts[:-1]), parts[-1])
+    rest = parts[start + 2 :]
+    if rest and len(rest) % 2 == 0:
+        return _Target(parse(path))
+    if not rest:
+        raise bad_request(
+            f"The path '{path}' names a provider and no resource type.", code="InvalidResourceType"
+        )
+    return _Target(None, "/" + "/".join(parts[:-1]), parts[-1])
+
+
+class Arm:
+    """Answers the requests of management.azure.com that no route takes."""
+
+    def __init__(self, azure: Azure, store: SqliteStore, catalog: Catalog, operations: Operations) -> None:
+        self._azure = azure
+        self._store = store
+        self._catalog = catalog
+        self._operations = operations
+        self._writing: set[str] = set()
+
+    async def handle(self, call: Call) -> Answer:
+        """Answers one request.
+
+        Raises:
+            ArmError: it is refused.
+        """
+        if (found := OPERATION.fullmatch(call.path)) is not None and call.method == "GET":
+            return self._operations.answer(call, found["kind"], found["id"])
+        target = _target(call.path)
+        if target.resource is None:
+            if call.method == "GET":
+                return self._list(call, target)
+            if call.method == "POST":
+                return await self._act(call, target)
+            raise ArmError(405, "MethodNotAllowed", f"{call.method} is not allowed for '{call.path}'.")
+        resource_id = target.resource
+        kind = self._catalog.of(resource_id.type)
+        match call.method:
+            case "PUT":
+                return await self._put(call, resource_id, kind)
+            case "PATCH":
+                return await self._patch(call, resource_id, kind)
+            case "GET" | "HEAD":
+                return self._get(call, resource_id, kind)
+            case "DELETE":
+                return await self._delete(call, resource_id, kind)
+            case _:
+                raise ArmError(405, "MethodNotAllowed", f"{call.method} is not allowed for '{call.path}'.")
+
+    # --- reading
+
+    def _get(self, call: Call, resource_id: ResourceId, kind: ResourceType) -> Answer:
+        record = self._store.get(resource_id.text)
+        if record is None:
+            self._check_parents(resource_id)
+            body = kind.implicit(self._azure, resource_id) if kind.implicit is not None else None
+            if body is None:
+                raise (
+                    not_found(resource_id.text)
+                    if resource_id.type != RESOURCE_GROUP
+                    else _no_group(resource_id.name)
+                )
+            return Answer(200, {"id": resource_id.text, "name": resource_id.name, "type": kind.name, **body})
+        if call.method == "HEAD":
+            return Answer(204)
+        return Answer(200, present(self._azure, kind, record, call.api_version), {"ETag": f'"{record.etag}"'})
+
+    def _list(self, call: Call, target: _Target) -> Answer:
+        resource_type = self._type_below(target)
+        kind = self._catalog.of(resource_type)
+        scope = target.below
+        if "/providers/" in scope.lower() and scope.lower().rsplit("/providers/", 1)[1].count("/") == 0:
+            scope = scope[: scope.lower().rindex("/providers/")]
+        if scope and not (kind.makes_parent is not None and self._below_existing(scope)):
+            self._check_exists(scope)
+        records = self._store.below(scope, resource_type) if scope else self._store.of_type(resource_type)
+        if kind.listing is not None:
+            records = kind.listing(self._azure, call, records)
+        return self._page(call, kind, records)
+
+    def _page(self, call: Call, kind: ResourceType, records: list[Record]) -> Answer:
+        try:
+            start = int(call.query.get("$skiptoken") or call.query.get("$skipToken") or 0)
+            size = int(call.query.get("$top") or _PAGE)
+        except ValueError:
+            raise bad_request("$top and $skiptoken must be numbers.", code="InvalidQueryParameter") from None
+        page = records[start : start + size]
+        body: Json = {"value": [present(self._azure, kind, record, call.api_version) for record in page]}
+        if len(records) > start + size:
+            query = {key: value for key, value in call.query.items() if key.lower() != "$skiptoken"}
+            query["$skiptoken"] = str(start + size)
+            body["nextLink"] = f"https://{HOST}{call.path}?{urlencode(query)}"
+        return Answer(200, body)
+
+    def _type_below(self, target: _Target) -> str:
+        scope = target.below
+        if "/providers/" not in scope.lower():
+            if target.name.lower() == "resourcegroups":
+                return RESOURCE_GROUP
+            raise unsupported(f"'{target.name}' of '{scope}'")
+        namespace, *rest = scope[scope.lower().rindex("/providers/") + 11 :].split("/")
+        return "/".join([namespace, *rest[::2], target.name])
+
+    # --- writing
+
+    async def _put(self, call: Call, resource_id: ResourceId, kind: ResourceType) -> Answer:
+        if not isinstance(call.body, dict):
+            raise bad_request("The request body must be a JSON object.", code="InvalidRequestContent")
+        old = self._store.get(resource_id.text)
+        self._check_conditions(call, old)
+        return await self._write(call, resource_id, kind, call.body, old)
+
+    async def _patch(self, call: Call, resource_id: ResourceId, kind: ResourceType) -> Answer:
+        if not kind.patch:
+            raise ArmError(405, "MethodNotAllowed", f"'{kind.name}' can't be patched; PUT it whole.")
+        if not isinstance(call.body, dict):
+            raise bad_request("The request body must be a JSON object.", code="InvalidRequestContent")
+        old = self._store.get(resource_id.text)
+        if old is None:
+            self._check_parents(resource_id)
+            raise not_found(resource_id.text)
+        self._check_conditions(call, old)
+        merged = (kind.merge or merge)(old.body, call.body)
+        return await self._write(call, resource_id, kind, merged, old)
+
+    async def _write(
+        self, call: Call, resource_id: ResourceId, kind: ResourceType, body: Json, old: Record | None
+    ) -> Answer:
+        resource_id = self._canonical(resource_id, kind, old)
+        if kind.makes_parent is None or not self._below_existing(resource_id.parent):
+            self._check_writable(resource_id)
+        if isinstance(body.get("location"), str):
+            body = {**body, "location": body["location"].replace(" ", "").lower()}
+        if (
+            old is not None
+            and body.get("location")
+            and old.body.get("location") not in (None, body["location"])
+        ):
+            raise conflict(
+                f"The resource '{resource_id.name}' already exists in location '{old.body['location']}'. A resource with "
+                f"the same name cannot be created in location '{body['location']}'.",
+                code="InvalidResourceLocation",
+            )
+        body = {
+            key: value
+            for key, value in body.items()
+            if key not in ("id", "name", "type", "systemData", "etag")
+        }
+        if kind.prepare is not None:
+            body = kind.prepare(self._azure, resource_id, body, old)
+        by = call.principal_id or ""
+        if kind.makes_parent is not None and self._store.get(resource_id.parent) is None:
+            self._store.put(resource_id.parent, kind.makes_parent(body), by=by)
+        if kind.settle is None:
+            return self._written(call, kind, self._store.put(resource_id.text, body, by=by), old)
+        if kind.settle_now:
+            return await self._write_now(call, resource_id, kind, body, old)
+        with self._store.transaction():
+            state = "Updating" if old is not None else "Creating"
+            record = self._store.put(resource_id.text, with_state(body, state), by=by)
+            operation = self._operations.begin(record, "update" if old is not None else "create")
+        self._operations.run(operation)
+        if kind.created == 202 and old is None:
+            headers = self._operations.headers(operation, call.api_version)
+            return Answer(202, None, headers)
+        location = f"https://{HOST}{record.id}?api-version={call.api_version}"
+        headers = self._operations.headers(operation, call.api_version, location=location)
+        answer = self._written(call, kind, record, old)
+        return Answer(answer.status, answer.body, {**answer.headers, **headers})
+
+    async def _write_now(
+        self, call: Call, resource_id: ResourceId, kind: ResourceType, body: Json, old: Record | None
+    ) -> Answer:
+        assert kind.settle is not None  # noqa: S101 (the caller looked)
+        self._writing.add(resource_id.key)
+        try:
+            by = call.principal_id or ""
+            record = self._store.put(resource_id.text, body, by=by)
+            try:
+                settled = await kind.settle(self._azure, record)
+            except BaseException:
+                if old is None:
+                    self._store.delete(record.id)
+                else:
+                    self._store.put(record.id, old.body)
+                raise
+            if settled is not None:
+                record = self._store.put(record.id, settled, by=by)
+            return self._written(call, kind, record, old)
+        finally:
+            self._writing.discard(resource_id.key)
+
+    def _written(self, call: Call, kind: ResourceType, record: Record, old: Record | None) -> Answer:
+        body = present(self._azure, kind, record, call.api_version)
+        return Answer(200 if old is not None else kind.created, body, {"ETag": f'"{record.etag}"'})
+
+    async def _delete(self, call: Call, resource_id: ResourceId, kind: ResourceType) -> Answer:
+        record = self._store.get(resource_id.text)
+        if resource_id.type == SUBSCRIPTION:
+            raise unsupported("Deleting a subscription")
+        if kind.on_delete is not None:
+            answer = kind.on_delete(self._azure, call, resource_id, record)
+            if answer is not None:
+                return answer
+        if record is None:
+            self._check_subscription(resource_id)
+            if resource_id.type == RESOURCE_GROUP:
+                raise _no_group(resource_id.name)
+            return Answer(204)
+        self._check_conditions(call, record)
+        if kind.guard_delete is not None:
+            kind.guard_delete(self._azure, record)
+        if record.id.lower() in self._writing:
+            raise _busy(record)
+        if kind.vanish_now or not (resource_id.type == RESOURCE_GROUP or self._operations.vanishes(record)):
+            await self._operations.vanish(record)
+            self._store.delete(record.id)
+            return Answer(200)
+        running = next(
+            (
+                operation
+                for operation in self._store.running_operations()
+                if operation.kind == "delete" and operation.resource.lower() == resource_id.key
+            ),
+            None,
+        )
+        if running is None:
+            with self._store.transaction():
+                record = self._store.put(record.id, with_state(record.body, "Deleting"))
+                running = self._operations.begin(record, "delete")
+            self._operations.run(running)
+        return Answer(202, None, self._operations.headers(running, call.api_version))
+
+    async def _act(self, call: Call, target: _Target) -> Answer:
+        resource_id = parse(target.below)
+        kind = self._catalog.of(resource_id.type)
+        actions = {name.lower(): action for name, action in kind.actions.items()}
+        action = actions.get(target.name.lower())
+        if action is None:
+            raise unsupported(f"The action '{target.name}' of '{kind.name}'")
+        record = self._store.get(resource_id.text)
+        if record is None:
+            self._check_parents(resource_id)
+            raise not_found(resource_id.text)
+        return await action(self._azure, call, record)
+
+    # --- rules that hold for all
+
+    def _check_subscription(self, resource_id: ResourceId) -> None:
+        subscription = resource_id.subscription_id
+        if subscription and subscription.lower() != SUBSCRIPTION_ID:
+            raise ArmError(
+                404,
+                "SubscriptionNotFound",
+                f"The subscription '{subscription}' could not be found; local Azure has '{SUBSCRIPTION_ID}'.",
+            )
+
+    def _check_exists(self, scope: str) -> None:
+        resource_id = parse(scope)
+        self._check_parents(resource_id)
+        if resource_id.type == SUBSCRIPTION or self._exists(resource_id):
+            return
+        raise _no_group(resource_id.name) if resource_id.type == RESOURCE_GROUP else parent_not_found(scope)
+
+    def _below_existing(self, parent: str) -> bool:
+        """Whether ``parent`` is missing and could be made: what it would be in exists, and is not being deleted."""
+        resource_id = parse(parent)
+        if self._exists(resource_id):
+            return False
+        self._check_writable(resource_id)
+        return True
+
+    def _exists(self, resource_id: ResourceId) -> bool:
+        if self._store.get(resource_id.text) is not None:
+            return True
+        kind = self._catalog.find(resource_id.type)
+        return (
+            kind is not None
+            and kind.implicit is not None
+            and kind.implicit(self._azure, resource_id) is not None
+        )
+
+    def _check_parents(self, resource_id: ResourceId) -> None:
+        self._check_subscription(resource_id)
+        if resource_id.type in (SUBSCRIPTION, RESOURCE_GROUP):
+            return
+        if resource_id.resource_group is not None:
+            group = resource_group_id(resource_id.subscription_id, resource_id.resource_group)
+            if self._store.get(group) is None:
+                raise _no_group(resource_id.resource_group)
+        if resource_id.parent:
+            parent = parse(resource_id.parent)
+            if parent.type not in (SUBSCRIPTION, RESOURCE_GROUP) and not self._exists(parent):
+                self._check_parents(parent)
+                raise parent_not_found(parent.text)
+
+    def _check_writable(self, resource_id: ResourceId) -> None:
+        self._check_parents(resource_id)
+        if resource_id.key in self._writing or self._operations.busy(resource_id.text):
+            raise _busy(resource_id)
+        scope = resource_id
+        while scope.type != SUBSCRIPTION and scope.parent:
+            scope = parse(scope.parent)
+            record = self._store.get(scope.text) if scope.type != SUBSCRIPTION else None
+            if (
+                record is not None
+                and (record.body.get("properties") or {}).get("provisioningState") == "Deleting"
+            ):
+                code = (
+                    "ResourceGroupBeingDeleted"
+                    if scope.type == RESOURCE_GROUP
+                    else "ParentResourceBeingDeleted"
+                )
+                raise conflict(f"'{scope.text}' is being deleted; nothing can be made in it.", code=code)
+
+    def _check_conditions(self, call: Call, record: Record | None) -> None:
+        match, none_match = call.headers.get("if-match"), call.headers.get("if-none-match")
+        fails = (none_match == "*" and record is not None) or (
+            match is not None and (record is None or match not in ("*", f'"{record.etag}"', record.etag))
+        )
+        if fails:
+            raise ArmError(
+                412, "PreconditionFailed", "The condition of If-Match or If-None-Match is not met."
+            )
+
+    def _canonical(self, resource_id: ResourceId, kind: ResourceType, old: Record | None) -> ResourceId:
+        """The id in Azure's spelling: of what exists, else of the parent and the type as its provider spells them."""
+        if old is not None:
+            return parse(old.id)
+        if kind.name == RESOURCE_GROUP:
+            return parse(resource_group_id(SUBSCRIPTION_ID, resource_id.name))
+        parent = resource_id.parent
+        if parent:
+            found = self._store.get(parent)
+            if found is not None:
+                parent = found.id
+            elif parse(parent).type == SUBSCRIPTION:
+                parent = f"/subscriptions/{SUBSCRIPTION_ID}"
+        namespace, *types = kind.name.split("/")
+        between = "" if len(types) > 1 else f"/providers/{namespace}"
+        return parse(f"{parent}{between}/{types[-1]}/{resource_id.name}")
+
+
+def merge(body: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
+    """A body with a PATCH merged in: top-level values are replaced, tags and properties value by value; null removes."""
+    merged = dict(body)
+    for key, value in patch.items():
+        if key in ("tags", "properties") and isinstance(value, dict):
+            inner = {**(merged.get(key) or {}), **value}
+            merged[key] = {name: found for name, found in inner.items() if found is not None}
+        elif value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _no_group(name: str) -> ArmError:
+    return ArmError(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
+
+
+def _busy(resource: ResourceId | Record) -> ArmError:
+    return conflict(
+        f"Another operation on '{resource.name}' is in progress; try again when it has ended.",
+        code="AnotherOperationInProgress",
+    )

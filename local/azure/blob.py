@@ -1,0 +1,220 @@
+"""Blobs, as local Azure's own providers use them: Azure's REST interface, spoken to Azurite with the account's key."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from email.utils import formatdate
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
+
+import aiohttp
+import yarl
+
+from local.azure.errors import ArmError
+from local.azure.shared_key import authorization
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.azure.azurite_process import Azurite, Service
+    from local.azure.store import SqliteStore
+
+ACCOUNT = "Microsoft.Storage/storageAccounts"
+_VERSION = "2023-11-03"
+_APPEND_LIMIT = 4 << 20
+_AT_ONCE = 8
+
+
+def key_name(account: str, number: int) -> str:
+    """The name that an account's key has in the store."""
+    return f"storage/{account}/key{number}"
+
+
+class AzuriteBlobs:
+    """``azure.Blobs``."""
+
+    def __init__(self, azurite: Azurite, store: SqliteStore) -> None:
+        self._azurite = azurite
+        self._store = store
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def introduce(self, account: str) -> tuple[str, str]:
+        """The account's two keys; Azurite knows the account afterwards.
+
+        Raises:
+            ArmError: 404, there is no such account.
+        """
+        first, second = (self._store.secret(key_name(account, number)) for number in (1, 2))
+        if first is None or second is None:
+            raise ArmError(
+                404, "ResourceNotFound", f"There is no storage account '{account}' in local Azure."
+            )
+        self._azurite.add(account, (first, second))
+        return first, second
+
+    async def key(self, account: str) -> str:
+        """The account key (base64)."""
+        return self.introduce(account)[0]
+
+    async def make_container(self, account: str, container: str) -> None:
+        """Creates it if it is missing."""
+        await self._send("PUT", account, container, "restype=container", allowed=(201, 409))
+
+    async def empty(self, account: str) -> None:
+        """Removes all containers and queues of an account."""
+        kinds: tuple[tuple[Service, str], ...] = (("blob", "Container"), ("queue", "Queue"))
+        for service, kind in kinds:
+            _, content = await self._send("GET", account, "", "comp=list", service=service)
+            names = [item.findtext("Name", "") for item in ET.fromstring(content).iter(kind)]  # noqa: S314 (Azurite's)
+            for name in names:
+                await (self.delete_container if service == "blob" else self.delete_queue)(account, name)
+
+    async def delete_container(self, account: str, container: str) -> None:
+        """Removes a container with its blobs, if it is there."""
+        await self._send("DELETE", account, container, "restype=container", allowed=(202, 404))
+
+    async def make_queue(self, account: str, queue: str) -> None:
+        """Creates it if it is missing."""
+        await self._send("PUT", account, queue, "", allowed=(201, 204, 409), service="queue")
+
+    async def delete_queue(self, account: str, queue: str) -> None:
+        """Removes a queue with its messages, if it is there."""
+        await self._send("DELETE", account, queue, "", allowed=(204, 404), service="queue")
+
+    async def send_message(self, account: str, queue: str, text: str) -> bool:
+        """Puts a message (as given; base64 is the caller's business) into a queue; False if there is no such queue."""
+        content = f"<QueueMessage><MessageText>{escape(text)}</MessageText></QueueMessage>".encode()
+        path = f"{queue}/messages"
+        status, _ = await self._send("POST", account, path, "", content, allowed=(201, 404), service="queue")
+        return status == 201
+
+    async def upload(self, account: str, container: str, name: str, content: bytes) -> None:
+        """Writes one block blob, replacing what is there."""
+        headers = {"x-ms-blob-type": "BlockBlob"}
+        await self._send("PUT", account, f"{container}/{name}", "", content, headers, allowed=(201,))
+
+    async def append(self, account: str, container: str, name: str, content: bytes) -> None:
+        """Appends to an append blob, made if missing."""
+        path = f"{container}/{name}"
+        create = {"x-ms-blob-type": "AppendBlob", "If-None-Match": "*"}
+        for start in range(0, len(content), _APPEND_LIMIT):
+            block = content[start : start + _APPEND_LIMIT]
+            status, _ = await self._send("PUT", account, path, "comp=appendblock", block, allowed=(201, 404))
+            if status == 404:
+                await self._send("PUT", account, path, "", b"", create, allowed=(201, 409))
+                await self._send("PUT", account, path, "comp=appendblock", block, allowed=(201,))
+
+    async def download(self, account: str, container: str, name: str) -> bytes | None:
+        """The content, or None."""
+        status, content = await self._send("GET", account, f"{container}/{name}", "", allowed=(200, 404))
+        return content if status == 200 else None
+
+    async def names(self, account: str, container: str, prefix: str = "") -> list[str]:
+        """The names below a prefix; empty where the container is missing."""
+        found: list[str] = []
+        marker = ""
+        while True:
+            query = (
+                f"restype=container&comp=list&prefix={quote(prefix, safe='')}&marker={quote(marker, safe='')}"
+            )
+            status, content = await self._send("GET", account, container, query, allowed=(200, 404))
+            if status == 404:
+                return found
+            listing = ET.fromstring(content)  # noqa: S314 (Azurite's answer)
+            found += [blob.findtext("Name", "") for blob in listing.iter("Blob")]
+            marker = listing.findtext("NextMarker") or ""
+            if not marker:
+                return found
+
+    async def download_folder(self, account: str, container: str, prefix: str, target: Path) -> int:
+        """Downloads all blobs below ``prefix`` into ``target`` (a blob named exactly ``prefix`` becomes
+        ``target/NAME``); returns how many."""
+        folder = prefix.rstrip("/")
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(name: str) -> None:
+            relative = PurePosixPath(name).name if name == folder else name.removeprefix(folder).lstrip("/")
+            path = (target / relative).resolve()
+            if not path.is_relative_to(target.resolve()):
+                raise ArmError(
+                    400, "InvalidResourceName", f"The blob '{name}' would be written outside its folder."
+                )
+            async with slots:
+                content = await self.download(account, container, name)
+            if content is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+
+        names = [
+            name
+            for name in await self.names(account, container, folder)
+            if (not folder or name == folder or name.startswith(f"{folder}/")) and not name.endswith("/")
+        ]
+        target.mkdir(parents=True, exist_ok=True)
+        await asyncio.gather(*map(one, names))
+        return len(names)
+
+    async def upload_folder(self, source: Path, account: str, container: str, prefix: str) -> int:
+        """Uploads all files below ``source``; returns how many."""
+        files = [Path(folder) / name for folder, _, names in os.walk(source) for name in names]
+        slots = asyncio.Semaphore(_AT_ONCE)
+        start = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
+
+        async def one(path: Path) -> None:
+            async with slots:
+                await self.upload(
+                    account, container, f"{start}{path.relative_to(source).as_posix()}", path.read_bytes()
+                )
+
+        await asyncio.gather(*map(one, files))
+        return len(files)
+
+    async def _send(
+        self,
+        method: str,
+        account: str,
+        path: str,
+        query: str,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        allowed: tuple[int, ...] = (200,),
+        service: Service = "blob",
+    ) -> tuple[int, bytes]:
+        key = self.introduce(account)[0]
+        port = await self._azurite.port(service, account)
+        encoded = "/" + quote(path, safe="/!$'()*,-.:;@_~")
+        sent = {
+            "Host": f"{account}.{service}.core.windows.net",
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(len(content or b"")),
+            "x-ms-date": formatdate(usegmt=True),
+            "x-ms-version": _VERSION,
+            **(headers or {}),
+        }
+        sent["Authorization"] = authorization(account, key, method, encoded, query, sent)
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=32),
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+            )
+        url = yarl.URL(f"http://127.0.0.1:{port}{encoded}{'?' if query else ''}{query}", encoded=True)
+        async with self._session.request(method, url, data=content, headers=sent) as response:
+            answer = await response.read()
+            if response.status not in allowed:
+                raise ArmError(
+                    502,
+                    "BlobOperationFailed",
+                    f"{method} of blob {account}/{path} was answered {response.status}: "
+                    f"{response.headers.get('x-ms-error-code', response.reason)}.",
+                )
+            return response.status, answer

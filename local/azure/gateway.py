@@ -1,0 +1,167 @@
+"""From HTTP to behaviour and back: finds who answers a request, and writes the answer.
+
+Every answer carries ``x-ms-request-id`` and ``x-ms-correlation-request-id``; every failure is an ARM error body.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from local.azure.arm import HOST as ARM
+from local.azure.errors import ArmError, unsupported
+from local.azure.resource_type import Answer, Call
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from local.azure.arm import Arm
+    from local.azure.azure import Azure
+    from local.azure.resource_type import Route
+    from local.azure.storage_data import StorageData
+
+logger = logging.getLogger(__name__)
+_LIMIT = 64 << 20
+
+
+class Gateway:
+    """Answers all requests."""
+
+    def __init__(
+        self,
+        azure: Azure,
+        arm: Arm,
+        routes: Sequence[Route],
+        storage: StorageData,
+        health: Mapping[str, Any],
+    ) -> None:
+        self._azure = azure
+        self._arm = arm
+        self._routes = routes
+        self._storage = storage
+        self._health = health
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answers one request."""
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # type: ignore[union-attr]
+        if not request.secure:
+            return self._plain(request)
+        host = request.host.lower().removesuffix(":443")
+        if self._storage.serves(host):
+            return await self._storage.handle(request, host)
+        call = await self._read(request, host)
+        answer = await self._answer(call)
+        return _write(call, answer)
+
+    def _plain(self, request: web.BaseRequest) -> web.Response:
+        if request.path == "/health" and request.method in ("GET", "HEAD"):
+            return web.json_response(dict(self._health))
+        return web.Response(
+            status=404,
+            text="This is local Azure. Use it as an HTTPS proxy (`python -m local env`), or GET /health.\n",
+        )
+
+    async def _read(self, request: web.BaseRequest, host: str) -> Call:
+        content = await request.content.read() if request.body_exists else b""
+        return Call(
+            method=request.method,
+            host=host,
+            path=request.path,
+            query=dict(request.query),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            content=content,
+            body=None,
+            principal_id=None,
+        )
+
+    async def _answer(self, call: Call) -> Answer:
+        try:
+            if len(call.content) > _LIMIT:
+                raise ArmError(
+                    413, "RequestEntityTooLarge", f"The request is larger than {_LIMIT >> 20} MiB."
+                )
+            return await self._dispatch(call)
+        except ArmError as error:
+            return Answer(error.status, error.body(), error.headers)
+        except Exception:
+            logger.exception("%s %s%s failed", call.method, call.host, call.path)
+            failure = ArmError(
+                500, "InternalServerError", "Local Azure failed to answer; `python -m local logs` says why."
+            )
+            return Answer(500, failure.body())
+
+    async def _dispatch(self, call: Call) -> Answer:
+        claims: dict[str, Any] | None = None
+        for route in self._routes:
+            if call.method not in route.methods or not route.host.fullmatch(call.host):
+                continue
+            found = route.path.fullmatch(call.path)
+            if found is None:
+                continue
+            if route.authenticated:
+                claims = self._check(call)
+            captured = {**(route.host.fullmatch(call.host) or found).groupdict(), **found.groupdict()}
+            return await route.handle(self._azure, _complete(call, claims, captured))
+        if call.host == ARM:
+            return await self._arm.handle(_complete(call, self._check(call), {}))
+        raise unsupported(f"{call.method} https://{call.host}{call.path}")
+
+    def _check(self, call: Call) -> dict[str, Any]:
+        audiences = {} if call.host == ARM else {"audiences": None}
+        return self._azure.identity.check(call.headers.get("authorization"), **audiences)
+
+
+def _complete(call: Call, claims: Mapping[str, Any] | None, captured: Mapping[str, str]) -> Call:
+    body = None
+    if call.content and "json" in call.headers.get("content-type", "application/json"):
+        try:
+            body = json.loads(call.content)
+        except ValueError:
+            raise ArmError(
+                400,
+                "InvalidRequestContent",
+                "The request content was invalid and could not be deserialized as JSON.",
+            ) from None
+    return Call(
+        method=call.method,
+        host=call.host,
+        path=call.path,
+        query=call.query,
+        headers=call.headers,
+        content=call.content,
+        body=body,
+        principal_id=claims["oid"] if claims else None,
+        captured=captured,
+    )
+
+
+def _write(call: Call, answer: Answer) -> web.Response:
+    request_id = str(uuid.uuid4())
+    headers = {
+        "x-ms-request-id": request_id,
+        "x-ms-correlation-request-id": call.headers.get("x-ms-correlation-request-id", request_id),
+        "Cache-Control": "no-cache",
+        **answer.headers,
+    }
+    if "x-ms-client-request-id" in call.headers:
+        headers["x-ms-client-request-id"] = call.headers["x-ms-client-request-id"]
+    if isinstance(answer.body, bytes):
+        return web.Response(status=answer.status, body=answer.body, headers=headers)
+    if answer.body is None:
+        return web.Response(status=answer.status, headers=headers)
+    headers.setdefault("Content-Type", "application/json; charset=utf-8")
+    return web.Response(
+        status=answer.status, body=json.dumps(answer.body, separators=(",", ":")).encode(), headers=headers
+    )
+
+
+def protocol_factory(
+    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+) -> web.Server[web.BaseRequest]:
+    """Makes the HTTP protocol of each connection; bodies arrive as they were sent."""
+    return web.Server(handle, auto_decompress=False, access_log=None, keepalive_timeout=75.0)

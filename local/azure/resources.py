@@ -1,0 +1,231 @@
+"""Microsoft.Resources: resource groups, and the lists that clients start from.
+
+Scope: resource groups (cascading deletion, ``az group exists``), subscriptions, tenants, locations, the lists of
+providers and of resources. Omitted: deployments, tags API, locks, management groups.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from local.azure.errors import ArmError, bad_request
+from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION
+from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType, Route
+from local.settings import LOCATION, SUBSCRIPTION_ID, TENANT_ID
+
+if TYPE_CHECKING:
+    from local.azure.azure import Azure
+
+LOCATIONS = {
+    "westeurope": "West Europe",
+    "northeurope": "North Europe",
+    "germanywestcentral": "Germany West Central",
+    "swedencentral": "Sweden Central",
+    "switzerlandnorth": "Switzerland North",
+    "francecentral": "France Central",
+    "uksouth": "UK South",
+    "eastus": "East US",
+    "eastus2": "East US 2",
+    "centralus": "Central US",
+    "southcentralus": "South Central US",
+    "westus": "West US",
+    "westus2": "West US 2",
+    "westus3": "West US 3",
+    "canadacentral": "Canada Central",
+    "australiaeast": "Australia East",
+    "japaneast": "Japan East",
+    "southeastasia": "Southeast Asia",
+}
+_NAME = re.compile(r"[\w().-]{0,89}[\w()-]")
+
+
+def check_location(body: Json) -> None:
+    """Refuses a body without a location, or with one that isn't Azure's.
+
+    Raises:
+        ArmError: 400.
+    """
+    location = body.get("location")
+    if not location:
+        raise bad_request("The location property is required for this definition.", code="LocationRequired")
+    if location not in LOCATIONS and location != "global":
+        raise bad_request(
+            f"The provided location '{location}' is not available. Available: {', '.join(sorted(LOCATIONS))}.",
+            code="LocationNotAvailableForResourceType",
+        )
+
+
+def _prepare(_azure: Azure, resource_id: ResourceId, body: Json, _old: Record | None) -> Json:
+    if not _NAME.fullmatch(resource_id.name):
+        raise bad_request(
+            f"The provided resource group name '{resource_id.name}' is invalid: 1 to 90 letters, digits, '.', '_', '-', "
+            "'(' and ')', not ending in '.'.",
+            code="InvalidResourceGroup",
+        )
+    check_location(body)
+    kept = {key: body[key] for key in ("location", "tags", "managedBy") if body.get(key) is not None}
+    return {**kept, "properties": {"provisioningState": "Succeeded"}}
+
+
+def _view(_azure: Azure, _record: Record, body: Json, _api_version: str) -> Json:
+    body.pop("systemData", None)
+    return body
+
+
+def _subscription() -> Json:
+    return {
+        "id": f"/subscriptions/{SUBSCRIPTION_ID}",
+        "subscriptionId": SUBSCRIPTION_ID,
+        "tenantId": TENANT_ID,
+        "displayName": "Local Azure",
+        "state": "Enabled",
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01",
+            "quotaId": "PayAsYouGo_2014-09-01",
+            "spendingLimit": "Off",
+        },
+    }
+
+
+def _check_subscription(call: Call) -> None:
+    subscription = call.captured["subscription"]
+    if subscription.lower() != SUBSCRIPTION_ID:
+        raise ArmError(
+            404,
+            "SubscriptionNotFound",
+            f"The subscription '{subscription}' could not be found; local Azure has '{SUBSCRIPTION_ID}'.",
+        )
+
+
+async def _subscriptions(_azure: Azure, _call: Call) -> Answer:
+    return Answer(200, {"value": [_subscription()], "count": {"type": "Total", "value": 1}})
+
+
+async def _one_subscription(_azure: Azure, call: Call) -> Answer:
+    _check_subscription(call)
+    return Answer(200, _subscription())
+
+
+async def _tenants(_azure: Azure, _call: Call) -> Answer:
+    tenant = {
+        "id": f"/tenants/{TENANT_ID}",
+        "tenantId": TENANT_ID,
+        "displayName": "Local Azure",
+        "tenantCategory": "Home",
+        "countryCode": "NL",
+        "domains": ["local.onmicrosoft.com"],
+        "defaultDomain": "local.onmicrosoft.com",
+    }
+    return Answer(200, {"value": [tenant]})
+
+
+async def _locations(_azure: Azure, call: Call) -> Answer:
+    _check_subscription(call)
+    value = [
+        {
+            "id": f"/subscriptions/{SUBSCRIPTION_ID}/locations/{name}",
+            "name": name,
+            "type": "Region",
+            "displayName": shown,
+            "regionalDisplayName": shown,
+            "metadata": {"regionType": "Physical", "regionCategory": "Recommended"},
+        }
+        for name, shown in LOCATIONS.items()
+    ]
+    return Answer(200, {"value": value})
+
+
+def _provider(namespace: str, types: list[str]) -> Json:
+    return {
+        "id": f"/subscriptions/{SUBSCRIPTION_ID}/providers/{namespace}",
+        "namespace": namespace,
+        "registrationState": "Registered",
+        "registrationPolicy": "RegistrationRequired",
+        "resourceTypes": [
+            {
+                "resourceType": name,
+                "locations": list(LOCATIONS.values()),
+                "apiVersions": [],
+                "capabilities": "None",
+            }
+            for name in sorted(types)
+        ],
+    }
+
+
+async def _providers(azure: Azure, call: Call) -> Answer:
+    if "subscription" in call.captured:
+        _check_subscription(call)
+    found = sorted(azure.namespaces().items())
+    return Answer(200, {"value": [_provider(namespace, types) for namespace, types in found]})
+
+
+async def _one_provider(azure: Azure, call: Call) -> Answer:
+    if "subscription" in call.captured:
+        _check_subscription(call)
+    wanted = call.captured["namespace"]
+    for namespace, types in azure.namespaces().items():
+        if namespace.lower() == wanted.lower():
+            return Answer(200, _provider(namespace, types))
+    raise ArmError(
+        404, "InvalidResourceNamespace", f"The resource namespace '{wanted}' is not in local Azure."
+    )
+
+
+async def _resources(azure: Azure, call: Call) -> Answer:
+    _check_subscription(call)
+    scope = f"/subscriptions/{SUBSCRIPTION_ID}"
+    if group := call.captured.get("group"):
+        scope += f"/resourceGroups/{group}"
+        if azure.store.get(scope) is None:
+            raise ArmError(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
+    tracked = [
+        record
+        for record in azure.store.below(scope)
+        if record.type != RESOURCE_GROUP and "location" in record.body
+    ]
+    return Answer(200, {"value": [_brief(record) for record in tracked if _matches(call, record)]})
+
+
+def _matches(call: Call, record: Record) -> bool:
+    wanted = dict(re.findall(r"(\w+) eq '([^']*)'", call.query.get("$filter", "")))
+    return all(
+        found.lower() == wanted[key].lower()
+        for key, found in (("resourceType", record.type), ("name", record.name))
+        if key in wanted
+    )
+
+
+def _brief(record: Record) -> Json:
+    kept: dict[str, Any] = {
+        key: record.body[key]
+        for key in ("location", "tags", "kind", "sku", "identity")
+        if record.body.get(key)
+    }
+    return {"id": record.id, "name": record.name, "type": record.type, **kept}
+
+
+def _route(path: str, handle: Any, *methods: str) -> Route:
+    pattern = path.replace("SUBSCRIPTION", r"/subscriptions/(?P<subscription>[^/]+)")
+    host = re.compile(r"management\.azure\.com")
+    return Route(host, re.compile(pattern, re.IGNORECASE), handle, methods or ("GET",))
+
+
+TYPES = (
+    ResourceType(SUBSCRIPTION),
+    ResourceType(RESOURCE_GROUP, prepare=_prepare, view=_view),
+)
+ROUTES = (
+    _route(r"/subscriptions", _subscriptions),
+    _route(r"/tenants", _tenants),
+    _route(r"SUBSCRIPTION", _one_subscription),
+    _route(r"SUBSCRIPTION/locations", _locations),
+    _route(r"(SUBSCRIPTION)?/providers", _providers),
+    _route(r"(SUBSCRIPTION)?/providers/(?P<namespace>[^/]+)", _one_provider),
+    _route(r"SUBSCRIPTION/providers/(?P<namespace>[^/]+)/register", _one_provider, "POST"),
+    _route(r"SUBSCRIPTION/resources", _resources),
+    _route(r"SUBSCRIPTION/resourceGroups/(?P<group>[^/]+)/resources", _resources),
+)

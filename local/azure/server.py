@@ -1,0 +1,221 @@
+"""The server: ``python -m local.azure.server``. Started by ``python -m local start``; tests start it with ``--leash``.
+
+It writes ``server.json`` when it listens, and holds ``server.lock`` as long as it runs. Everything it starts ends with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from local.azure import certificate, gateway, identity, providers, proxy, store
+from local.azure.arm import Arm
+from local.azure.azurite_process import Azurite, AzuriteError
+from local.azure.blob import AzuriteBlobs
+from local.azure.catalog import Catalog
+from local.azure.child import LeashedChildren
+from local.azure.operation import Operations
+from local.azure.resource_id import parse
+from local.azure.storage_data import StorageData
+from local.service import VERSION, ServiceError, client_variables, package_variables, wanted_port
+from local.settings import SUBSCRIPTION_ID, LocalDir
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping
+
+    from local.azure.resource_type import ResourceId
+
+logger = logging.getLogger("local.azure")
+_KEEP_OPERATIONS = timedelta(days=2)
+
+
+class LocalAzure:
+    """``azure.Azure``."""
+
+    def __init__(self, directory: LocalDir, environ: Mapping[str, str]) -> None:
+        self.directory = directory
+        self._environ = dict(environ)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+        self.authority = certificate.load(directory, environ)
+        self.identity = identity.load(directory.identity)
+        self.store = store.open_store(directory.database)
+        self.azurite = Azurite(directory, package_variables(environ))
+        self.azurite.check()
+        self.blobs = AzuriteBlobs(self.azurite, self.store)
+        self.children = LeashedChildren()
+        self.catalog = Catalog(providers.load())
+        self.operations = Operations(self, self.store, self.catalog, self._spawn)
+        scope = f"/subscriptions/{SUBSCRIPTION_ID}"
+        if self.store.get(scope) is None:
+            self.store.put(scope, {})
+
+    def now(self) -> datetime:
+        """The current time, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def parse(self, resource_id: str) -> ResourceId:
+        """An ARM id, parsed; ``ArmError`` 400 if it is none."""
+        return parse(resource_id)
+
+    def client_environment(self) -> dict[str, str]:
+        """Variables that point a child process at this local Azure."""
+        return client_variables(self.directory, self.port, self.identity.client_secret)
+
+    def package_environment(self) -> dict[str, str]:
+        """The variables local Azure itself was started with, without its own proxy."""
+        return package_variables(self._environ)
+
+    def namespaces(self) -> dict[str, list[str]]:
+        """The Azure providers that are served, and their types."""
+        return self.catalog.namespaces()
+
+    def spawn(self, name: str, coroutine: object) -> None:
+        """Runs a coroutine in the background; what it raises is logged, and it is cancelled at stop."""
+        self._spawn(name, cast("Coroutine[Any, Any, None]", coroutine))
+
+    def _spawn(self, name: str, coroutine: Any) -> asyncio.Task[None]:
+        async def run() -> None:
+            try:
+                await coroutine
+            except Exception:
+                logger.exception("%s failed", name)
+
+        task = asyncio.get_running_loop().create_task(run(), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def serve(self, stopped: asyncio.Event) -> None:
+        """Listens until ``stopped`` is set.
+
+        Raises:
+            ServiceError: the port is in use.
+        """
+        began = datetime.now(UTC)
+        self.store.forget_operations(store.timestamp(began - _KEEP_OPERATIONS))
+        storage = StorageData(self.azurite, self.blobs, self.store, self.identity)
+        arm = Arm(self, self.store, self.catalog, self.operations)
+        health = {"service": "local-azure", "version": VERSION, "pid": os.getpid()}
+        answers = gateway.Gateway(self, arm, (*identity.ROUTES, *self.catalog.routes), storage, health)
+        serve = gateway.protocol_factory(answers.handle)
+        handshakes: set[asyncio.Task[None]] = set()
+        wanted = wanted_port(self._environ)
+        try:
+            server = await proxy.listen(wanted, self.authority, serve, handshakes)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise ServiceError(
+                    f"Port {wanted} is in use; set MLOPS_LOCAL_PORT to a free one (0: any)."
+                ) from None
+            raise
+        self.port = server.sockets[0].getsockname()[1]
+        azurite = asyncio.get_running_loop().create_task(self.azurite.run())
+        details = {"pid": os.getpid(), "port": self.port, "started": began.isoformat(), "version": VERSION}
+        try:
+            # Written when clients are answered: it is what `start` waits for.
+            identity.write_private(self.directory.server, json.dumps(details))
+            logger.info("listening on 127.0.0.1:%s", self.port)
+            for module in self.catalog.modules:
+                if hasattr(module, "start"):
+                    await module.start(self)
+            self.operations.resume()
+            await stopped.wait()
+        finally:
+            self.directory.server.unlink(missing_ok=True)
+            server.close()
+            await self._end(handshakes)
+            await serve.shutdown(1.0)
+            await storage.close()
+            await self.blobs.close()
+            azurite.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await azurite
+            self.store.close()
+
+    async def _end(self, handshakes: set[asyncio.Task[None]]) -> None:
+        for module in reversed(self.catalog.modules):
+            if hasattr(module, "stop"):
+                try:
+                    await module.stop(self)
+                except Exception:
+                    logger.exception("stopping %s failed", module.__name__)
+        tasks = [*self._tasks, *handshakes]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.children.stop_all()
+
+
+def _take_lock(directory: LocalDir) -> int:
+    lock = os.open(directory.root / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ServiceError(
+            f"Another local Azure uses {directory.root} already; `python -m local status` shows it."
+        ) from None
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    return lock
+
+
+async def _run(directory: LocalDir, *, leashed: bool) -> None:
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    if leashed:
+
+        def follow() -> None:
+            while os.read(0, 1024):
+                pass
+            loop.call_soon_threadsafe(stopped.set)
+
+        threading.Thread(target=follow, daemon=True).start()
+    await LocalAzure(directory, os.environ).serve(stopped)
+
+
+def main() -> int:
+    """Runs the server; one line on standard error if it can't."""
+    directory = LocalDir.find()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout
+    )
+    try:
+        os.umask(0o077)
+        directory.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.root.chmod(0o700)
+        directory.logs.mkdir(mode=0o700, exist_ok=True)
+        lock = _take_lock(directory)
+        try:
+            asyncio.run(_run(directory, leashed="--leash" in sys.argv[1:]))
+        finally:
+            os.close(lock)
+    except (
+        ServiceError,
+        AzuriteError,
+        store.StoreError,
+        identity.IdentityError,
+        certificate.CertificateError,
+    ) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"error: {error.strerror}: {error.filename or directory.root}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""The data plane of storage accounts: ``ACCOUNT.{blob,queue,table}.core.windows.net``, forwarded to Azurite.
+
+Bodies stream both ways. Shared Key and SAS go through as they are: Azurite checks them. Bearer tokens are checked here and
+the request is signed anew with the account's key (blob and queue). Containers and queues that clients make or delete here
+show in ARM. Omitted: ``dfs`` and ``file`` (501), bearer tokens for tables (501), firewall rules, roles.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+import aiohttp
+import yarl
+from aiohttp import web
+
+from local.azure.blob import ACCOUNT
+from local.azure.errors import ArmError
+from local.azure.shared_key import authorization
+
+if TYPE_CHECKING:
+    from local.azure.azurite_process import Azurite, Service
+    from local.azure.blob import AzuriteBlobs
+    from local.azure.identity import Identity
+    from local.azure.resource_type import Record
+    from local.azure.store import SqliteStore
+
+logger = logging.getLogger(__name__)
+_HOST = re.compile(
+    r"(?P<account>[a-z0-9]+)(-secondary)?\.(?P<service>blob|queue|table|file|dfs)\.core\.windows\.net"
+)
+_HOP = {
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "expect",
+}
+_CHUNK = 1 << 18
+
+
+class StorageData:
+    """Forwards requests to Azurite."""
+
+    def __init__(self, azurite: Azurite, blobs: AzuriteBlobs, store: SqliteStore, identity: Identity) -> None:
+        self._azurite = azurite
+        self._blobs = blobs
+        self._store = store
+        self._identity = identity
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def serves(self, host: str) -> bool:
+        """Whether a host is a storage account's."""
+        return _HOST.fullmatch(host) is not None
+
+    async def handle(self, request: web.BaseRequest, host: str) -> web.StreamResponse:
+        """Answers one request."""
+        found = _HOST.fullmatch(host)
+        assert found is not None  # noqa: S101 (serves said so)
+        try:
+            return await self._forward(request, found["account"], found["service"])
+        except ArmError as error:
+            return _failure(request, error)
+        except aiohttp.ClientError as error:
+            logger.warning("%s %s failed: %s", request.method, request.rel_url.raw_path, error)
+            return _failure(request, ArmError(503, "ServerBusy", f"Azurite did not answer: {error}"))
+
+    async def _forward(self, request: web.BaseRequest, account: str, service: str) -> web.StreamResponse:
+        records = self._store.named(ACCOUNT, account)
+        if not records:
+            raise ArmError(
+                404, "ResourceNotFound", f"There is no storage account '{account}' in local Azure."
+            )
+        if service not in ("blob", "queue", "table"):
+            raise ArmError(
+                501,
+                "NotSupportedByLocalAzure",
+                f"The {service} service is not supported by local Azure; use blobs.",
+            )
+        known: Service = "blob" if service == "blob" else "queue" if service == "queue" else "table"
+        self._blobs.introduce(account)
+        path, query = request.rel_url.raw_path, request.rel_url.raw_query_string
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
+        self._authorize(request, records[0], known, path, query, headers)
+        port = await self._azurite.port(known, account)
+        url = yarl.URL(f"http://127.0.0.1:{port}{path}{'?' if query else ''}{query}", encoded=True)
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=64),
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            )
+        body = request.content if request.body_exists else None
+        async with self._session.request(
+            request.method, url, headers=headers, data=body, allow_redirects=False
+        ) as upstream:
+            response = web.StreamResponse(status=upstream.status, reason=upstream.reason)
+            for name, value in upstream.headers.items():
+                if name.lower() not in _HOP:
+                    response.headers.add(name, value)
+            if upstream.status in (201, 202, 204):
+                self._follow(request, records[0], known)
+            await response.prepare(request)
+            if request.method != "HEAD":
+                async for chunk in upstream.content.iter_chunked(_CHUNK):
+                    await response.write(chunk)
+            await response.write_eof()
+            return response
+
+    def _authorize(
+        self,
+        request: web.BaseRequest,
+        account: Record,
+        service: Service,
+        path: str,
+        query: str,
+        headers: dict[str, str],
+    ) -> None:
+        given = request.headers.get("Authorization", "")
+        scheme = given.partition(" ")[0].lower()
+        if scheme == "bearer":
+            name = account.name
+            self._identity.check(
+                given, ("https://storage.azure.com", f"https://{name}.{service}.core.windows.net")
+            )
+            if service == "table":
+                raise ArmError(
+                    501,
+                    "NotSupportedByLocalAzure",
+                    "Bearer tokens for tables are not supported by local Azure.",
+                )
+            for unwanted in [key for key in headers if key.lower() in ("authorization", "date", "x-ms-date")]:
+                del headers[unwanted]
+            headers["x-ms-date"] = formatdate(usegmt=True)
+            key = self._blobs.introduce(name)[0]
+            headers["Authorization"] = authorization(name, key, request.method, path, query, headers)
+            return
+        signed_by_user = "skoid=" in query
+        uses_key = scheme in ("sharedkey", "sharedkeylite") or ("sig=" in query and not signed_by_user)
+        allowed = (account.body.get("properties") or {}).get("allowSharedKeyAccess") is not False
+        if uses_key and not allowed:
+            raise ArmError(
+                403,
+                "KeyBasedAuthenticationNotPermitted",
+                "Key based authentication is not permitted on this storage account.",
+            )
+
+    def _follow(self, request: web.BaseRequest, account: Record, service: Service) -> None:
+        """Keeps ARM's containers and queues as the data plane has them."""
+        name = request.path.strip("/")
+        if not name or "/" in name or request.query.get("comp"):
+            return
+        if service == "blob" and request.query.get("restype") == "container":
+            resource_id = f"{account.id}/blobServices/default/containers/{name}"
+        elif service == "queue":
+            resource_id = f"{account.id}/queueServices/default/queues/{name}"
+        else:
+            return
+        if request.method == "DELETE":
+            self._store.delete(resource_id)
+        elif request.method == "PUT" and self._store.get(resource_id) is None:
+            self._store.put(
+                resource_id,
+                {"properties": {"publicAccess": "None"} if service == "blob" else {"metadata": {}}},
+            )
+
+
+def _failure(request: web.BaseRequest, error: ArmError) -> web.Response:
+    body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>'
+    headers = {"x-ms-error-code": error.code, "Content-Type": "application/xml", **error.headers}
+    # What the client still sends of its body must not be read as its next request.
+    response = web.Response(
+        status=error.status, body=body.encode() if request.method != "HEAD" else b"", headers=headers
+    )
+    if request.body_exists and not request.content.at_eof():
+        response.force_close()
+    return response

@@ -1,0 +1,166 @@
+"""The commands of ``python -m local``. Each failure is one line and exit code 1."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from local import service, up
+from local.settings import LocalDir
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+app = typer.Typer(
+    help="Local Azure: the whole platform on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+_console = Console(highlight=False, soft_wrap=True)
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _told() -> Generator[LocalDir]:
+    try:
+        yield LocalDir.find()
+    except service.ServiceError as error:
+        _errors.print("[red]error:[/] ", end="")
+        _errors.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        _errors.print(f"[red]error:[/] {error.strerror}: {error.filename}")
+        raise typer.Exit(1) from None
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+@app.command()
+def start(*, as_json: AsJson = False) -> None:
+    """Start local Azure in the background, and wait until it answers."""
+    with _told() as directory:
+        before = service.find(directory)
+        if before is not None:
+            running = before
+        elif as_json:
+            running = service.start(directory)
+        else:
+            with _console.status("Starting local Azure"):
+                running = service.start(directory)
+        if as_json:
+            _print_json({"running": True, "alreadyRunning": before is not None, **vars(running)})
+            return
+        word = "is running already" if before is not None else "is running"
+        _console.print(f"Local Azure {word} on 127.0.0.1:{running.port} (process {running.pid}).")
+        if before is None:
+            _console.print('Point a shell at it: eval "$(.venv/bin/python -m local env)"', markup=False)
+
+
+@app.command()
+def stop(*, as_json: AsJson = False) -> None:
+    """Stop local Azure and everything it runs. Its data stays."""
+    with _told() as directory:
+        stopped = service.stop(directory)
+        if as_json:
+            _print_json({"stopped": stopped})
+        else:
+            _console.print("Local Azure is stopped." if stopped else "Local Azure was not running.")
+
+
+@app.command()
+def status(*, as_json: AsJson = False) -> None:
+    """Show whether local Azure runs, and what runs in it. Exit code 3 if it doesn't run."""
+    with _told() as directory:
+        running = service.find(directory)
+        if as_json:
+            details: dict[str, Any] = (
+                {**vars(running), "processes": service.processes(running)} if running else {}
+            )
+            _print_json({"running": running is not None, "folder": str(directory.root), **details})
+        elif running is None:
+            _console.print("Local Azure is not running. Start it with `python -m local start`.", markup=False)
+        else:
+            _console.print(
+                f"Local Azure {running.version} is running on 127.0.0.1:{running.port} since {running.started[:19]}Z."
+            )
+            _console.print(f"Its data is in {directory.root}.", markup=False)
+            for process in service.processes(running):
+                _console.print(
+                    f"  {process['pid']:>8}  {process['memoryMb']:>5} MB  {process['command']}", markup=False
+                )
+        if running is None:
+            raise typer.Exit(3)
+
+
+@app.command()
+def reset(*, yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False) -> None:
+    """Stop local Azure and delete its data: resources, blobs, jobs, environments, identity."""
+    with _told() as directory:
+        if not yes and sys.stdin.isatty():
+            typer.confirm(f"Delete everything local Azure keeps in {directory.root}?", abort=True)
+        service.reset(directory)
+        _console.print(f"Local Azure is empty: its data in {directory.root} is deleted.", markup=False)
+
+
+@app.command()
+def env(*, as_json: AsJson = False) -> None:
+    """Print what points a shell's Azure clients at local Azure: eval "$(python -m local env)"."""
+    with _told() as directory:
+        variables = service.client_environment(directory)
+        if as_json:
+            _print_json(variables)
+            return
+        for name, value in variables.items():
+            sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+
+
+@app.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="Which log: azure, azurite, deployment-…, job-….")] = "azure",
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what is added.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines at most.")] = 200,
+) -> None:
+    """Print a log of local Azure or of what runs in it."""
+    with _told() as directory:
+        found = (
+            {path.stem: path for path in sorted(directory.logs.glob("*.log"))}
+            if directory.logs.exists()
+            else {}
+        )
+        if name not in found:
+            have = ", ".join(found) or "none yet"
+            raise service.ServiceError(f"There is no log '{name}' in {directory.logs}; there are: {have}.")
+        try:
+            _show(found[name], lines, follow=follow)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+
+def _show(path: Path, lines: int, *, follow: bool) -> None:
+    with path.open(errors="replace") as file:
+        sys.stdout.writelines(file.readlines()[-lines:])
+        while follow:
+            sys.stdout.flush()
+            line = file.readline()
+            if line:
+                sys.stdout.write(line)
+            else:
+                time.sleep(0.2)
+
+
+app.command()(up.up)
+app.command()(up.down)

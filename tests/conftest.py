@@ -1,0 +1,73 @@
+"""Fixtures that all tests share: a local Azure of each test process's own, and a workspace in it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running_azure import LocalAzure, start_local_azure, stop_local_azure, unique
+
+from local.settings import LOCATION, LocalDir
+
+
+@pytest.fixture(scope="session")
+def local_azure() -> Generator[LocalAzure]:
+    """A local Azure of this test process's own."""
+    # A short path: some clients put sockets below it.
+    root = Path(tempfile.mkdtemp(prefix="mlops-"))
+    azure = start_local_azure(LocalDir(root / "local"))
+    try:
+        yield azure
+    finally:
+        stop_local_azure(azure)
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace and what it stands on."""
+
+    id: str
+    name: str
+    resource_group: str
+    group_id: str
+    storage_account: str
+    vault: str
+    body: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def workspace(local_azure: LocalAzure) -> Workspace:
+    """A resource group with storage account, vault and workspace, made through ARM."""
+    group = local_azure.group()
+    suffix = unique()
+    account, vault, name = f"st{suffix}", f"kv-{suffix}", f"mlw-{suffix}"
+    storage_id = f"{group}/providers/Microsoft.Storage/storageAccounts/{account}"
+    vault_id = f"{group}/providers/Microsoft.KeyVault/vaults/{vault}"
+    workspace_id = f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{name}"
+    local_azure.put(
+        storage_id,
+        {"location": LOCATION, "kind": "StorageV2", "sku": {"name": "Standard_LRS"}, "properties": {}},
+        api_version="2024-01-01",
+    )
+    properties: dict[str, Any] = {
+        "tenantId": local_azure.env["AZURE_TENANT_ID"],
+        "sku": {"family": "A", "name": "standard"},
+        "enableRbacAuthorization": True,
+    }
+    local_azure.put(vault_id, {"location": LOCATION, "properties": properties}, api_version="2024-11-01")
+    body = local_azure.put(
+        workspace_id,
+        {
+            "location": LOCATION,
+            "identity": {"type": "SystemAssigned"},
+            "properties": {"storageAccount": storage_id, "keyVault": vault_id, "v1LegacyMode": False},
+        },
+        api_version="2025-12-01",
+    )
+    return Workspace(workspace_id, name, group.rsplit("/", 1)[1], group, account, vault, body)
