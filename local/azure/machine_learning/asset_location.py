@@ -116,6 +116,39 @@ def find(azure: Azure, workspace: str, reference: str) -> Place:
     raise bad_request(f"'{reference}' refers to itself.", code="ValidationError")
 
 
+def long_form(workspace: str, reference: str) -> str:
+    """A datastore path as Azure shows it, with subscription, group and workspace; anything else as it is."""
+    found = _DATASTORE.fullmatch(reference)
+    if found is None or found["subscription"]:
+        return reference
+    _, _, subscription, _, group, *_, name = workspace.split("/")
+    return (
+        f"azureml://subscriptions/{subscription}/resourcegroups/{group}/workspaces/{name}"
+        f"/datastores/{found['datastore']}/paths/{found['path'] or ''}"
+    )
+
+
+def content_uri(azure: Azure, workspace: str, reference: str) -> str:
+    """The reference that a new version keeps: outputs of jobs become the datastore path they are at.
+
+    Raises:
+        ArmError: its datastore, job or output doesn't exist.
+    """
+    if found := _JOB.fullmatch(reference):
+        uri = _job_output(azure, workspace, found["job"], found["output"], found["path"] or "")
+        find(azure, workspace, uri)
+        return long_form(workspace, uri)
+    if _DATASTORE.fullmatch(reference):
+        find(azure, workspace, reference)
+    return reference
+
+
+def job_of(reference: str) -> str | None:
+    """The job whose output a reference names."""
+    found = _JOB.fullmatch(reference)
+    return found["job"] if found else None
+
+
 def in_datastore(azure: Azure, datastore: str, path: str) -> Place:
     """A path in a datastore, by the datastore's ARM id."""
     record = azure.store.get(datastore)

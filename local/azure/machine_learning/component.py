@@ -1,0 +1,25 @@
+"""Components: the steps of pipelines, described once. Only command components run here; the others are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.azure.machine_learning import asset
+
+if TYPE_CHECKING:
+    from local.azure.azure import Azure
+    from local.azure.resource_type import Json, ResourceId
+
+
+def _complete(_azure: Azure, _id: ResourceId, properties: Json) -> Json:
+    asset.required(properties, "componentSpec")
+    return properties
+
+
+COMPONENT = asset.Kind(
+    "components",
+    fixed=("componentSpec",),
+    complete=_complete,
+    refusal=asset.content_refusal("component"),
+)
+TYPES = COMPONENT.types()
