@@ -153,8 +153,8 @@ def _thresholds(thresholds: Any) -> Thresholds:
     return Thresholds.from_azure(
         {"dataType": kind, "metric": metric, "threshold": {"value": value}}
         for kind, metrics in kinds
-        for metric, value in vars(metrics or object).items()
-        if isinstance(value, int | float)
+        for metric, value in (vars(metrics).items() if metrics else ())
+        if value is not None
     )
 
 

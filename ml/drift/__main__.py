@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("give both REFERENCE and CURRENT")
     if options.reference is None and any(getattr(options, name) for name in _TWO_ONLY):
         parser.error(
-            f"of a workspace's monitors, --{', --'.join(_TWO_ONLY)} can't be given: they have their own"
+            "monitors have their own title, features and thresholds; give them with two data sets only"
         )
     if options.reference is not None and options.days is not None:
         parser.error("--days is for a workspace's monitors; files are compared whole")

@@ -87,7 +87,7 @@ def test_bad_input_is_one_line_and_exit_code_2(data, capsys, arguments, message)
     ("arguments", "message"),
     [
         (("report", "reference.csv"), "give both"),
-        (("report", "--title", "t"), "they have their own"),
+        (("report", "--title", "t"), "monitors have their own title"),
         (("report", "reference.csv", "same.csv", "--days", "3"), "--days is for a workspace's monitors"),
         (("compare", "reference.csv", "same.csv", "--threshold", "psi=1"), "write STATISTIC=VALUE"),
         (("compare", "reference.csv", "same.csv", "--threshold", "jensen_shannon=x"), "is no number"),

@@ -1,7 +1,7 @@
 """What the model sees of a flight: the one definition that training and scoring share.
 
-A flight is scored when it leaves the gate: the timetable is known, and how late it leaves. The month isn't a feature:
-a model of the first months has never seen the others.
+A flight is scored when it leaves the gate: the timetable is known, and how late it leaves. The month isn't a feature, as
+a model of the first months has never seen the others; nor is the day of the week, of which three months have too few.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ NUMERIC: dict[str, tuple[float, float]] = {
     "scheduled_minutes": (0, 1440),
     "distance": (1, 12000),
 }
-CATEGORICAL = ("carrier", "origin", "destination", "day_of_week")
+CATEGORICAL = ("carrier", "origin", "destination")
 FEATURES = (*NUMERIC, *CATEGORICAL)
 LABEL = "late"
 #: Minutes after schedule from which on an arrival counts as late.
 LATE_AFTER = 15
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 class InvalidRequestError(ValueError):
@@ -33,7 +31,6 @@ class InvalidRequestError(ValueError):
 
 def from_flights(flights: pd.DataFrame) -> pd.DataFrame:
     """The features of flights as the airlines report them (a row each, same index)."""
-    days = pd.to_datetime(flights[["year", "month", "day"]]).dt.day_of_week
     # Times are local to each airport, so this is the timetable's difference, not the time in the air.
     scheduled = _minutes(flights["sched_arr_time"]) - _minutes(flights["sched_dep_time"])
     return pd.DataFrame(
@@ -45,7 +42,6 @@ def from_flights(flights: pd.DataFrame) -> pd.DataFrame:
             "carrier": flights["carrier"],
             "origin": flights["origin"],
             "destination": flights["dest"],
-            "day_of_week": days.map(dict(enumerate(_DAYS))),
         }
     )
 

@@ -13,6 +13,7 @@ import pandas as pd
 from azureml.ai.monitoring import Collector  # pyright: ignore[reportMissingImports] - only where it serves
 from azureml_inference_server_http.api.aml_response import AMLResponse  # pyright: ignore[reportMissingImports]
 from features import FEATURES, InvalidRequestError, from_request
+from threadpoolctl import threadpool_limits
 
 _log = logging.getLogger("score")
 _state: dict[str, Any] = {}
@@ -23,6 +24,8 @@ def init() -> None:
     folder = Path(os.environ["AZUREML_MODEL_DIR"])
     # How deep the registered folder lies below depends on what the model was registered from.
     _state["model"] = joblib.load(next(folder.rglob("model.joblib")))
+    # Requests are answered side by side by workers; threads of theirs would only wait for each other.
+    threadpool_limits(1)
     # A request is answered whether or not it can be collected: deployments without a collector are fine.
     for name in ("model_inputs", "model_outputs"):
         _state[name] = Collector(name=name, on_error=_not_collected)

@@ -1,0 +1,35 @@
+"""The flights, and the sample model trained once on a slice of them."""
+
+import gzip
+
+import pytest
+from flight_steps import run
+
+from models.flight_delay import dataset
+
+
+@pytest.fixture(scope="session")
+def flights(tmp_path_factory):
+    """The whole data set: the one `make data` leaves beside the model, else made now."""
+    folder = dataset.FOLDER
+    if not folder.is_dir():
+        folder = tmp_path_factory.mktemp("flights") / "data"
+        dataset.make(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sliced(flights, tmp_path_factory):
+    """Every second flight of the first four months."""
+    folder = tmp_path_factory.mktemp("sliced")
+    for month in range(1, 5):
+        name = f"2013-{month:02}.csv.gz"
+        header, *rows = gzip.decompress((flights / name).read_bytes()).splitlines(keepends=True)
+        (folder / name).write_bytes(gzip.compress(header + b"".join(rows[::2])))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(sliced, tmp_path_factory):
+    """The pipeline's outputs by name: folders ``model`` and ``reference``."""
+    return run(tmp_path_factory.mktemp("trained"), sliced)
