@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pulumi
-import pytest
+from provider_process import provider_process
 from pulumi import automation as auto
 from pulumi_azure_native import authorization, resources, storage
 
@@ -32,30 +32,27 @@ def program(tags: dict[str, str], kind: str):
     return run
 
 
-@pytest.fixture(scope="module")
-def stack(local_azure, tmp_path_factory: pytest.TempPathFactory):
-    home = tmp_path_factory.mktemp("pulumi")
+def stack_in(folder: Path, environment: dict[str, str]) -> auto.Stack:
     workspace = auto.LocalWorkspace(
         pulumi_command=auto.PulumiCommand(str(REPOSITORY / "local")),
-        pulumi_home=str(home / "home"),
-        work_dir=str(home),
+        pulumi_home=str(folder / "home"),
+        work_dir=str(folder),
         project_settings=auto.ProjectSettings(
-            name="lifecycle",
-            runtime="python",
-            backend=auto.ProjectBackend(url=f"file://{home}"),
+            name="lifecycle", runtime="python", backend=auto.ProjectBackend(url=f"file://{folder}")
         ),
-        env_vars={**local_azure.env, "PULUMI_CONFIG_PASSPHRASE": "test"},
+        env_vars={**environment, "PULUMI_CONFIG_PASSPHRASE": "test"},
     )
-    made = auto.Stack.create_or_select("dev", workspace)
-    made.set_config("azure-native:location", auto.ConfigValue("westeurope"))
-    return made
+    stack = auto.Stack.create_or_select("dev", workspace)
+    stack.set_config("azure-native:location", auto.ConfigValue("westeurope"))
+    return stack
 
 
 def counts(result: auto.UpResult | auto.RefreshResult | auto.DestroyResult) -> dict[str, int]:
     return {kind: number for kind, number in (result.summary.resource_changes or {}).items() if number}
 
 
-def test_a_stack_lives_from_its_first_update_to_its_end(stack: auto.Stack, local_azure):
+def test_a_stack_lives_from_its_first_update_to_its_end(local_azure, tmp_path: Path):
+    stack = stack_in(tmp_path, local_azure.env)
     workspace = stack.workspace
     workspace.program = program({"team": "ml"}, "StorageV2")
     preview = stack.preview()
@@ -82,3 +79,10 @@ def test_a_stack_lives_from_its_first_update_to_its_end(stack: auto.Stack, local
     assert counts(stack.refresh()) == {"same": 4}
 
     assert counts(stack.destroy()) == {"delete": 4}
+
+
+def test_an_engine_attaches_to_a_provider_that_runs_already(local_azure, tmp_path: Path):
+    with provider_process(local_azure.env) as port:
+        stack = stack_in(tmp_path, {**local_azure.env, "PULUMI_DEBUG_PROVIDERS": f"azure-native:{port}"})
+        stack.workspace.program = program({"team": "ml"}, "StorageV2")
+        assert {str(op): n for op, n in stack.preview().change_summary.items()} == {"create": 4}

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from provider_process import provider_process
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from local.provider.properties import from_struct, to_struct
 
-REPOSITORY = Path(__file__).parents[2]
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 NONE = provider_pb2.DiffResponse.DIFF_NONE
 
@@ -107,23 +103,10 @@ class Engine:
         return from_struct(getattr(answer, "return"))
 
 
-@contextmanager
-def provider_process(environment: dict[str, str]):
-    command = [sys.executable, "-m", "local.provider"]
-    with subprocess.Popen(
-        command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield provider_pb2_grpc.ResourceProviderStub(channel)
-        process.terminate()
-
-
 @pytest.fixture(scope="module")
 def engine(local_azure):
-    environment = {**local_azure.env, "PYTHONPATH": str(REPOSITORY)}
-    with provider_process(environment) as stub:
+    with provider_process(local_azure.env) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = provider_pb2_grpc.ResourceProviderStub(channel)
         stub.Configure(
             provider_pb2.ConfigureRequest(args=to_struct({"location": "westeurope"}), acceptSecrets=True)
         )
