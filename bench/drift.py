@@ -1,6 +1,6 @@
 """How long drift takes, as a multiple of the least it can: one pass of ``np.histogram`` over the same numbers.
 
-``python -m bench.drift [ROWS] [ROUNDS]``: two samples of 10^6 rows × 20 float and 5 string columns unless told
+``python -m bench.drift [ROWS] [ROUNDS]``: two samples of 10^6 rows x 20 float and 5 string columns unless told
 otherwise. Floor, counted statistics and all statistics alternate in one process, so that a busy machine slows all three.
 """
 
@@ -52,8 +52,8 @@ def main(rows: int = 1_000_000, rounds: int = 5) -> None:
             run()
             seconds[name].append(time.perf_counter() - start)
     base = seconds["floor: np.histogram"]
-    print(f"2 × {rows:,} rows × ({FLOATS} float + {STRINGS} string columns), {rounds} rounds")
-    print(f"{'':36}{'min':>9}{'median':>9}{'× floor':>9}")
+    print(f"2 x {rows:,} rows x ({FLOATS} float + {STRINGS} string columns), {rounds} rounds")
+    print(f"{'':36}{'min':>9}{'median':>9}{'x floor':>9}")
     for name, taken in seconds.items():
         ratio = statistics.median(each / one for each, one in zip(taken, base, strict=True))
         print(f"{name:36}{min(taken):8.3f}s{statistics.median(taken):8.3f}s{ratio:9.2f}")
