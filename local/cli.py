@@ -164,3 +164,6 @@ def _show(path: Path, lines: int, *, follow: bool) -> None:
 
 app.command()(up.up)
 app.command()(up.down)
+app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)(up.pulumi)

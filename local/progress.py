@@ -63,13 +63,13 @@ class Run:
         self._show()
 
     def _started(self, metadata: dict[str, Any]) -> None:
-        if metadata["op"] in _DOING:
+        if metadata["op"] in _DOING and "::pulumi:providers:" not in metadata["urn"]:
             self._active[metadata["urn"]] = _DOING[metadata["op"]]
             self._began[metadata["urn"]] = time.monotonic()
 
     def _ended(self, metadata: dict[str, Any]) -> None:
         self._active.pop(metadata["urn"], None)
-        if metadata["op"] in _DONE:
+        if metadata["op"] in _DONE and "::pulumi:providers:" not in metadata["urn"]:
             self._count += 1
             took = time.monotonic() - self._began.get(metadata["urn"], time.monotonic())
             shown = f" ({took:.0f} s)" if took >= 1 else ""
@@ -84,7 +84,9 @@ class Run:
         if not message or diagnostic.get("ephemeral"):
             return
         if severity == "error":
-            self.errors.append(message)
+            # The stack's own line ("update failed") adds nothing to what failed.
+            if message not in ("update failed", "preview failed", "resource operation failed"):
+                self.errors.append(message)
         elif severity in ("warning", "info"):
             self.console.print(
                 f"  {message}",

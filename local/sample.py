@@ -61,14 +61,12 @@ async def try_out(directory: LocalDir, azure: Mapping[str, str], outputs: Mappin
     async with WorkspaceClient(azure, outputs["resourceGroup"], outputs["workspace"]) as client:
         flight = json.loads((_FOLDER / "smoke.json").read_text())["request"]["data"][-1]
         (scored,) = await client.score(served["endpoint"], [{"data": [flight]}])
-        finding = recorded(directory).get("finding") or {}
+        finding: dict[str, Any] = recorded(directory).get("finding") or {}
         if finding.get("deployment") != served["deployment"]:
             await client.score(served["endpoint"], later_flights())
             report = await client.run_monitor(served["monitor"])
-            finding = {
-                "deployment": served["deployment"],
-                "sentence": report["sentence"],
-                "drifted": bool(report["drifted"]),
+            finding = {key: report[key] for key in ("sentence", "drifted")} | {
+                "deployment": served["deployment"]
             }
             record(directory, finding=finding)
     return Outcome(
@@ -77,7 +75,7 @@ async def try_out(directory: LocalDir, azure: Mapping[str, str], outputs: Mappin
         answer=scored.answer[0],
         deployment=scored.deployment,
         finding=finding["sentence"],
-        drifted=finding["drifted"],
+        drifted=bool(finding["drifted"]),
     )
 
 
@@ -89,6 +87,7 @@ def later_flights() -> list[dict[str, Any]]:
 
     files = [_FOLDER / "data" / f"2013-{month:02}.csv.gz" for month in MONTHS]
     flights = pd.concat([pd.read_csv(file) for file in files], ignore_index=True)
-    departed = flights[flights["dep_delay"].notna()].sample(ROWS, random_state=_SEED)
-    rows = json.loads(from_flights(departed).to_json(orient="records"))
+    departed = flights.dropna(subset=["dep_delay"]).sample(ROWS, random_state=_SEED)
+    features = from_flights(departed)
+    rows = features.astype(object).where(features.notna(), None).to_dict(orient="records")
     return [{"data": rows[at : at + ROWS_PER_REQUEST]} for at in range(0, len(rows), ROWS_PER_REQUEST)]

@@ -39,6 +39,11 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in environ.items() if not key.startswith(_FOREIGN)}
 
 
+def checkpoint_of(directory: LocalDir) -> Path:
+    """Where the local stack's state is, in the layout of Pulumi's file backend."""
+    return directory.state / ".pulumi" / "stacks" / PROJECT / f"{STACK}.json"
+
+
 @dataclass(frozen=True)
 class LocalStack:
     """The stack ``local`` and the engine that runs it."""
@@ -54,8 +59,8 @@ class LocalStack:
 
     @property
     def checkpoint(self) -> Path:
-        """The stack's state file, in the layout of Pulumi's file backend."""
-        return self.directory.state / ".pulumi" / "stacks" / PROJECT / f"{STACK}.json"
+        """The stack's state file."""
+        return checkpoint_of(self.directory)
 
     @property
     def _settings(self) -> Path:
@@ -74,6 +79,7 @@ class LocalStack:
             "PULUMI_HOME": str(self.directory.root / "pulumi"),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._passphrase),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DEBUG_COMMANDS": "true",  # the official engine knows --event-log only then
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
 

@@ -23,7 +23,7 @@ from local.endpoint import EndpointError, WorkspaceClient
 from local.engine_run import EngineRunError
 from local.run_lock import HeldError, run_lock
 from local.settings import REPOSITORY, LocalDir
-from local.stack import LocalStack, StackError
+from local.stack import LocalStack, StackError, checkpoint_of
 from ops.engine import EngineError, choose
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def up() -> None:
         _remember(work, outputs)
         with console.status("Asking the endpoint"):
             result = asyncio.run(sample.try_out(work.directory, work.stack.azure, outputs))
-        _report(work, outputs, result, changes, time.monotonic() - began)
+        _report(work, result, changes, time.monotonic() - began)
 
 
 def down() -> None:
@@ -72,7 +72,7 @@ def down() -> None:
         if not directory.root.exists():
             console.print("Nothing runs: there is no local stack.")
             return
-        if LocalStack.checkpoint_of(directory).exists():
+        if checkpoint_of(directory).exists():
             with console.status("Starting local Azure"):
                 service.start(directory)
             work = _work(console, directory)
@@ -152,7 +152,7 @@ def _work(console: Console, directory: LocalDir) -> _Work:
 def _forget_what_is_gone(work: _Work) -> None:
     """Refreshes a stack whose workspace local Azure doesn't have any more, so that it is made again."""
     noted = sample.recorded(work.directory)
-    if not noted.get("workspace") or not work.stack.checkpoint.exists():
+    if "AZURE_WORKSPACE_NAME" not in noted or not work.stack.checkpoint.exists():
         return
     if asyncio.run(_workspace_exists(work, noted)):
         return
@@ -161,12 +161,18 @@ def _forget_what_is_gone(work: _Work) -> None:
 
 
 async def _workspace_exists(work: _Work, noted: dict[str, Any]) -> bool:
-    async with WorkspaceClient(work.stack.azure, noted["resourceGroup"], noted["workspace"]) as client:
+    async with WorkspaceClient(
+        work.stack.azure, noted["AZURE_RESOURCE_GROUP"], noted["AZURE_WORKSPACE_NAME"]
+    ) as client:
         return await client.exists()
 
 
 def _remember(work: _Work, outputs: dict[str, Any]) -> None:
-    sample.record(work.directory, resourceGroup=outputs["resourceGroup"], workspace=outputs["workspace"])
+    sample.record(
+        work.directory,
+        AZURE_RESOURCE_GROUP=outputs["resourceGroup"],
+        AZURE_WORKSPACE_NAME=outputs["workspace"],
+    )
 
 
 def _report(work: _Work, outcome: sample.Outcome, changes: dict[str, int], seconds: float) -> None:
