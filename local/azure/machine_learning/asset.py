@@ -42,6 +42,10 @@ class Kind:
     refusal: Callable[[str, str], ArmError]
     #: further properties of a container; the first value given stays
     container: tuple[str, ...] = ()
+    #: what of the properties counts when a version is put again; None: all that is fixed
+    content: Callable[[Json], Json] | None = None
+    #: the records that a list of versions is about; None: those of the asset
+    among: Callable[[Azure, Call, list[Record]], list[Record]] | None = None
 
     def types(self, actions: Mapping[str, Any] | None = None) -> tuple[ResourceType, ResourceType]:
         """The container and the version type."""
@@ -55,11 +59,14 @@ class Kind:
             ResourceType(
                 f"{WORKSPACE}/{self.collection}/versions",
                 prepare=self._prepare_version,
-                listing=listing,
+                listing=self._list_versions,
                 makes_parent=self._make_container,
                 actions=actions or {},
             ),
         )
+
+    def _list_versions(self, azure: Azure, call: Call, records: list[Record]) -> list[Record]:
+        return listing(azure, call, self.among(azure, call, records) if self.among else records)
 
     def _make_container(self, body: Json) -> Json:
         given: Json = body.get("properties") or {}
@@ -80,6 +87,7 @@ class Kind:
 
     def _content(self, resource_id: ResourceId, properties: Json) -> list[Any]:
         workspace = workspace_of(resource_id.text)
+        properties = self.content(properties) if self.content else properties
         return [
             asset_location.long_form(workspace, value)
             if isinstance(value, str) and key.endswith("Uri")

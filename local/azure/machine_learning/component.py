@@ -16,10 +16,16 @@ def _complete(_azure: Azure, _id: ResourceId, properties: Json) -> Json:
     return properties
 
 
+def _content(properties: Json) -> Json:
+    """An anonymous component's version is a hash of what counts in its specification."""
+    return {} if properties.get("isAnonymous") else properties
+
+
 COMPONENT = asset.Kind(
     "components",
     fixed=("componentSpec",),
     complete=_complete,
     refusal=asset.content_refusal("component"),
+    content=_content,
 )
 TYPES = COMPONENT.types()

@@ -20,7 +20,14 @@ def _complete(_azure: Azure, _id: ResourceId, properties: Json) -> Json:
             "An environment needs either an image or a build context.",
             target="properties.image",
         )
-    return {"osType": "Linux", "environmentType": "UserCreated", **properties}
+    completed = {"osType": "Linux", "environmentType": "UserCreated", **properties}
+    if properties.get("build"):
+        completed["build"] = {"dockerfilePath": "Dockerfile", **_given(properties["build"])}
+    return completed
+
+
+def _given(properties: Json) -> Json:
+    return {key: value for key, value in properties.items() if value is not None}
 
 
 ENVIRONMENT = asset.Kind(
