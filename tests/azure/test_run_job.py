@@ -16,6 +16,7 @@ from azure.core.exceptions import HttpResponseError
 PIPELINE = """\
 type: pipeline
 experiment_name: letters
+settings: {default_compute: azureml:serverless}
 inputs:
   data: {type: uri_folder, path: data}
   times: 3
@@ -24,16 +25,10 @@ outputs:
 jobs:
   prepare:
     type: command
-    code: src
-    environment: azureml:plain@latest
-    command: >-
-      python prepare.py ${{inputs.data}} ${{inputs.times}} ${{outputs.rows}} $[[--mark ${{inputs.mark}}]]
+    component: ./prepare.yml
     inputs:
       data: ${{parent.inputs.data}}
       times: ${{parent.inputs.times}}
-      mark: {type: string, optional: true}
-    outputs:
-      rows: {type: uri_folder}
   count:
     type: command
     code: src
@@ -54,6 +49,21 @@ jobs:
       numbers: ${{parent.jobs.count.outputs.numbers}}
     outputs:
       model: ${{parent.outputs.model}}
+"""
+PREPARE = """\
+type: command
+name: prepare
+version: "1"
+code: src
+environment: azureml:plain@latest
+command: >-
+  python prepare.py ${{inputs.data}} ${{inputs.times}} ${{outputs.rows}} $[[--mark ${{inputs.mark}}]]
+inputs:
+  data: {type: uri_folder}
+  times: {type: integer, default: 9}
+  mark: {type: string, optional: true}
+outputs:
+  rows: {type: uri_folder}
 """
 SOURCES = {
     "prepare.py": """\
@@ -97,6 +107,7 @@ def finished(ml_client: MLClient, plain: str, tmp_path_factory: pytest.TempPathF
     (folder / "data" / "letters.txt").write_text("ab")
     for name, text in SOURCES.items():
         (folder / "src" / name).write_text(text)
+    (folder / "prepare.yml").write_text(PREPARE)
     (folder / "pipeline.yml").write_text(PIPELINE)
     submitted = ml_client.jobs.create_or_update(load_job(folder / "pipeline.yml"))
     streamed = io.StringIO()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from azure.ai.ml import Input, MLClient, command
+from azure.ai.ml import Input, MLClient, load_job
 from azure.ai.ml.entities import (
     BaselineDataRange,
     CategoricalDriftMetrics,
@@ -26,10 +26,23 @@ from azure.ai.ml.entities import (
     ReferenceData,
     ServerlessSparkCompute,
 )
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 
 BREACH = "azureml_modelmonitor_threshold_breached"
 ROWS = 200
+PIPELINE = """\
+type: pipeline
+settings: {default_compute: azureml:serverless}
+outputs:
+  said: {type: uri_folder}
+jobs:
+  say:
+    type: command
+    environment: azureml:scheduled@latest
+    command: echo hello > ${{outputs.said}}/said.txt
+    outputs:
+      said: ${{parent.outputs.said}}
+"""
 
 
 def collected(folder: Path, hours_ago: int, shift: int) -> None:
@@ -108,19 +121,22 @@ def test_data_that_did_not_move_breaches_nothing(ml_client: MLClient, tmp_path: 
     assert BREACH not in job.tags
 
 
-def test_a_job_schedule_submits_its_job(ml_client: MLClient, tmp_path: Path):
+def test_a_job_schedule_runs_its_job_again(ml_client: MLClient, tmp_path: Path):
     conda = tmp_path / "conda.yml"
     conda.write_text("dependencies: [python=3.11]\n")
-    environment = Environment(name="scheduled", image="ubuntu", conda_file=conda)
-    job = command(command="echo scheduled", environment=environment)
-    schedule = JobSchedule(name="nightly", trigger=CronTrigger(expression="0 3 * * *"), create_job=job)
+    ml_client.environments.create_or_update(Environment(name="scheduled", image="ubuntu", conda_file=conda))
+    (tmp_path / "pipeline.yml").write_text(PIPELINE)
+    first = follow(ml_client, ml_client.jobs.create_or_update(load_job(tmp_path / "pipeline.yml")).name)
+    schedule = JobSchedule(name="nightly", trigger=CronTrigger(expression="0 3 * * *"), create_job=first.id)
     ml_client.schedules.begin_create_or_update(schedule).result()
-    done = follow(ml_client, ml_client.schedules.trigger("nightly").job_name)
-    assert done.status == "Completed"
-    ml_client.jobs.download(done.name, download_path=tmp_path)
-    assert next(tmp_path.rglob("std_log.txt")).read_text() == "scheduled\n"
+    second = follow(ml_client, ml_client.schedules.trigger("nightly").job_name)
+    assert second.status == "Completed"
+    for job in (first, second):
+        ml_client.jobs.download(job.name, download_path=tmp_path / job.name, output_name="said")
+        assert next((tmp_path / job.name).rglob("said.txt")).read_text() == "hello\n"
 
 
 def test_a_schedule_that_is_not_there_can_not_be_triggered(ml_client: MLClient):
-    with pytest.raises(ResourceNotFoundError):
+    with pytest.raises(HttpResponseError) as refusal:
         ml_client.schedules.trigger("nowhere")
+    assert refusal.value.status_code == 404

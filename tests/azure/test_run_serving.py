@@ -57,14 +57,14 @@ def server(
         (files / inside).parent.mkdir(parents=True, exist_ok=True)
         (files / inside).write_text(text)
     model = ml_client.models.create_or_update(
-        Model(name="versions", path=files / "model", type="custom_model")
+        Model(name="versions", path=str(files / "model"), type="custom_model")
     )
     return ManagedOnlineDeployment(
         name=name,
         endpoint_name="served",
         model=f"azureml:{model.name}:{model.version}",
         environment=environment,
-        code_configuration=CodeConfiguration(code=files / "src", scoring_script="score.py"),
+        code_configuration=CodeConfiguration(code=str(files / "src"), scoring_script="score.py"),
         instance_type="Standard_DS3_v2",
         instance_count=1,
         environment_variables={"WHO": name},
@@ -107,6 +107,7 @@ def served(ml_client: MLClient, environment: str, folder: Path):
 def post(ml_client: MLClient, served):
     """Scores over plain HTTP."""
     key = ml_client.online_endpoints.get_keys("served").primary_key
+    session = requests.Session()
 
     def post(*rows: dict, key: str = key, deployment: str | None = None) -> requests.Response:
         headers = {"Authorization": f"Bearer {key}"} if key else {}

@@ -92,6 +92,25 @@ def create(azure: Azure, job_id: str, body: Json, by: str) -> None:
     submit(Job(azure, record.id), _execution(record))
 
 
+def again(record: Record) -> Json:
+    """What to submit to run a job once more: what it was submitted with, its outputs at places of their own."""
+    given = copy.deepcopy(record.body["properties"])
+    for name in (
+        "status",
+        "services",
+        "isArchived",
+        "provisioningState",
+        "tags",
+        "properties",
+        "displayName",
+    ):
+        given.pop(name, None)
+    for name, output in given["outputs"].items():
+        if output.get("uri") == job_state.output(record.name, name):
+            del output["uri"]
+    return given
+
+
 async def _settle(azure: Azure, record: Record) -> None:
     """Starts a job that was just submitted."""
     if record.body["properties"]["status"] == job_state.NOT_STARTED and record.id.lower() not in _submitted:

@@ -135,16 +135,13 @@ async def trigger(azure: Azure, schedule: Record) -> str:
 
 
 def _job(azure: Azure, workspace: str, name: str, schedule: Record, definition: Mapping[str, Any]) -> None:
-    source = definition.get("sourceJobId")
-    given = copy.deepcopy(dict(definition))
+    given = {key: copy.deepcopy(value) for key, value in definition.items() if value not in (None, "", {})}
+    source = given.pop("sourceJobId", None)
     if source:
         original = azure.store.get(str(source))
         if original is None:
             raise bad_request(f"The schedule's job '{source}' does not exist.")
-        given = {**copy.deepcopy(original.body["properties"]), **given}
-        given["outputs"] = {
-            output: {**(one or {}), "uri": None} for output, one in given.get("outputs", {}).items()
-        }
+        given = job.again(original) | given
     given["properties"] = {**(given.get("properties") or {}), "azureml.scheduleName": schedule.name}
     job.create(azure, f"{workspace}/jobs/{name}", {"properties": given}, schedule.created_by)
 

@@ -1,0 +1,44 @@
+"""What tests of local Azure's Machine Learning share: ``MLClient``, unmodified, pointed at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from azure.ai.ml import MLClient
+from azure.identity import EnvironmentCredential
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from conftest import Workspace
+    from running_azure import LocalAzure
+
+#: What a shell has after ``eval "$(python -m local env)"``, as far as these clients read it.
+_VARIABLES = (
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "AZURE_TENANT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+)
+
+
+def point_at(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points the clients of this process at a local Azure."""
+    for name in _VARIABLES:
+        monkeypatch.setenv(name, azure.env[name])
+
+
+@pytest.fixture(scope="module")
+def ml_client(local_azure: LocalAzure, workspace: Workspace) -> Generator[MLClient]:
+    """A client of the workspace; the environment points at local Azure as long as a module uses it."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        point_at(local_azure, monkeypatch)
+        yield MLClient(
+            EnvironmentCredential(), local_azure.subscription_id, workspace.resource_group, workspace.name
+        )
