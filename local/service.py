@@ -133,7 +133,7 @@ def _start(directory: LocalDir) -> Running:
     log = directory.logs / "azure.log"
     errors = directory.logs / "azure-start.log"
     with log.open("ab") as output, errors.open("wb") as failure:
-        process = subprocess.Popen(  # noqa: S603 (our own module)
+        process = subprocess.Popen(
             [sys.executable, "-m", "local.azure.server"],
             cwd=REPOSITORY,
             env={**os.environ, "MLOPS_LOCAL_DIR": str(directory.root), "PYTHONPATH": str(REPOSITORY)},
@@ -277,7 +277,8 @@ def _wait_for_children(directory: LocalDir) -> None:
 
 def reset(directory: LocalDir) -> None:
     """Stops local Azure and removes what it keeps: resources, blobs, environments, jobs, identity, CA, logs. The Pulumi
-    state of the local stack stays."""
+    state of the local stack stays.
+    """
     stop(directory)
     for path in (directory.database, directory.server, directory.identity):
         for suffix in ("", "-wal", "-shm"):
@@ -330,12 +331,15 @@ def client_variables(directory: LocalDir, port: int, client_secret: str) -> dict
 
 
 def _stack_variables(directory: LocalDir) -> dict[str, str]:
+    """What ``up`` noted about the stack it deployed."""
     try:
-        found = json.loads((directory.root / "stack.json").read_text())
+        found = json.loads(directory.stack.read_text())
     except (OSError, ValueError):
         return {}
-    names = ("AZURE_RESOURCE_GROUP", "AZURE_WORKSPACE_NAME")
-    return {name: str(found[name]) for name in names if isinstance(found, dict) and found.get(name)}
+    names = {"AZURE_RESOURCE_GROUP": "resourceGroup", "AZURE_WORKSPACE_NAME": "workspace"}
+    if not isinstance(found, dict):
+        return {}
+    return {name: str(found[key]) for name, key in names.items() if found.get(key)}
 
 
 def package_variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from local.azure.errors import ArmError, bad_request, conflict, not_found, parent_not_found, unsupported
+from local.azure.managed_identity import filled
 from local.azure.operation import PATH as OPERATION
 from local.azure.operation import present, with_state
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse, resource_group_id
@@ -201,6 +202,8 @@ class Arm:
         }
         if kind.prepare is not None:
             body = kind.prepare(self._azure, resource_id, body, old)
+        if (identity := filled(self._azure, body.get("identity"), old)) is not None:
+            body = {**body, "identity": identity}
         by = call.principal_id or ""
         if kind.makes_parent is not None and self._store.get(resource_id.parent) is None:
             self._store.put(resource_id.parent, kind.makes_parent(body), by=by)

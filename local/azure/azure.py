@@ -49,6 +49,10 @@ class Store(Protocol):
         """Creates or replaces a secret. Names are ids, or ids with something behind a slash."""
         ...
 
+    def secret_names(self, prefix: str) -> list[str]:
+        """What follows ``prefix`` and a slash in the names of secrets, in lower case, in order."""
+        ...
+
     def delete_secrets(self, prefix: str) -> None:
         """Removes the secret of that name and all whose names begin with it and a slash."""
         ...
@@ -83,7 +87,8 @@ class Blobs(Protocol):
 
     async def download_folder(self, account: str, container: str, prefix: str, target: Path) -> int:
         """Downloads all blobs below ``prefix`` into ``target`` (a blob named exactly ``prefix`` becomes
-        ``target/NAME``); returns how many."""
+        ``target/NAME``); returns how many.
+        """
         ...
 
     async def upload_folder(self, source: Path, account: str, container: str, prefix: str) -> int:
@@ -134,7 +139,8 @@ class Azure(Protocol):
 
     def client_environment(self) -> Mapping[str, str]:
         """Variables that point a child process at this local Azure: proxy, CA bundle, credentials (what
-        ``local env`` prints). Start children that must reach package registries without them."""
+        ``local env`` prints). Start children that must reach package registries without them.
+        """
         ...
 
     def package_environment(self) -> Mapping[str, str]:

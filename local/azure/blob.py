@@ -137,7 +137,8 @@ class AzuriteBlobs:
 
     async def download_folder(self, account: str, container: str, prefix: str, target: Path) -> int:
         """Downloads all blobs below ``prefix`` into ``target`` (a blob named exactly ``prefix`` becomes
-        ``target/NAME``); returns how many."""
+        ``target/NAME``); returns how many.
+        """
         folder = prefix.rstrip("/")
         slots = asyncio.Semaphore(_AT_ONCE)
 

@@ -14,6 +14,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.managed_identity",
     "local.azure.storage",
     "local.azure.key_vault",
+    "local.azure.key_vault_secret",
     "local.azure.container_registry",
     "local.azure.operational_insights",
     "local.azure.application_insights",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from local.azure.errors import ArmError, bad_request
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType, Route
-from local.settings import LOCATION, SUBSCRIPTION_ID, TENANT_ID
+from local.settings import SUBSCRIPTION_ID, TENANT_ID
 
 if TYPE_CHECKING:
     from local.azure.azure import Azure

@@ -190,7 +190,7 @@ class SqliteStore:
     def _records(self, query: str, values: list[str]) -> list[Record]:
         rows = self._db.execute(
             f"SELECT {_COLUMNS} FROM resources WHERE {query} ORDER BY name_key, key", values
-        )  # noqa: S608
+        )
         return [_record(row) for row in rows]
 
     # --- operations
@@ -236,6 +236,14 @@ class SqliteStore:
     def put_secret(self, name: str, value: str) -> None:
         """Creates or replaces a secret."""
         self._db.execute("INSERT OR REPLACE INTO secrets VALUES (?, ?)", (name.lower(), value))
+
+    def secret_names(self, prefix: str) -> list[str]:
+        """What follows ``prefix`` and a slash in the names of secrets, in lower case, in order."""
+        key = prefix.lower()
+        rows = self._db.execute(
+            "SELECT name FROM secrets WHERE name > ? AND name < ? ORDER BY name", (f"{key}/", f"{key}0")
+        )
+        return [row[0][len(key) + 1 :] for row in rows]
 
     def delete_secrets(self, prefix: str) -> None:
         """Removes the secret of that name and all whose names begin with it and a slash."""

@@ -1,0 +1,277 @@
+"""Key Vault's data plane for secrets, on ``VAULT.vault.azure.net``.
+
+Scope: set, get (any version), list, list versions, update, delete, deleted secrets with recovery and purge, the 401
+challenge that clients begin with. Omitted: backup and restore, keys, certificates: 501. Values are in the store only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from local.azure.errors import ArmError, bad_request, conflict
+from local.azure.resource_type import Answer, Call, Json, Route
+from local.settings import TENANT_ID
+
+if TYPE_CHECKING:
+    from local.azure.azure import Azure
+
+_NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
+_VAULT = "Microsoft.KeyVault/vaults"
+_AUDIENCE = ("https://vault.azure.net",)
+_DAYS = 90
+
+
+def check_name(name: str) -> None:
+    """Refuses a secret's name that isn't one.
+
+    Raises:
+        ArmError: 400.
+    """
+    if not _NAME.fullmatch(name):
+        raise bad_request(
+            f"The secret name '{name}' is invalid: 1 to 127 letters, digits and hyphens.", code="BadParameter"
+        )
+
+
+def _key(vault: str, kind: str, name: str) -> str:
+    return f"keyvault/{vault}/{kind}/{name}"
+
+
+def _load(azure: Azure, vault: str, kind: str, name: str) -> list[Json]:
+    text = azure.store.secret(_key(vault, kind, name))
+    return json.loads(text) if text is not None else []
+
+
+def _save(azure: Azure, vault: str, kind: str, name: str, versions: list[Json]) -> None:
+    azure.store.put_secret(_key(vault, kind, name), json.dumps(versions))
+
+
+def put(azure: Azure, vault: str, name: str, content: Json) -> Json:
+    """Adds a version of a secret; returns it.
+
+    Raises:
+        ArmError: 409, a deleted secret of that name waits for recovery or purge.
+    """
+    if _load(azure, vault, "deleted", name):
+        raise conflict(
+            f"Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; recover or purge it.",
+            code="Conflict",
+        )
+    now = int(time.time())
+    attributes: Json = {
+        "enabled": True,
+        **{key: value for key, value in (content.get("attributes") or {}).items() if value is not None},
+    }
+    version = {
+        "version": uuid.uuid4().hex,
+        "name": name,
+        "value": content["value"],
+        "contentType": content.get("contentType"),
+        "tags": content.get("tags") or {},
+        "attributes": {
+            **attributes,
+            "created": now,
+            "updated": now,
+            "recoveryLevel": "Recoverable+Purgeable",
+            "recoverableDays": _DAYS,
+        },
+    }
+    _save(azure, vault, "secret", name, [*_load(azure, vault, "secret", name), version])
+    return version
+
+
+def get(azure: Azure, vault: str, name: str, version: str = "") -> Json:
+    """A version of a secret, by default the newest.
+
+    Raises:
+        ArmError: 404 there is none, 403 it is disabled.
+    """
+    for found in reversed(_load(azure, vault, "secret", name)):
+        if not version or found["version"] == version:
+            if not found["attributes"]["enabled"]:
+                raise ArmError(
+                    403, "Forbidden", f"Operation get is not allowed on a disabled secret ({name})."
+                )
+            return found
+    raise _missing(name, version)
+
+
+def _missing(name: str, version: str = "") -> ArmError:
+    shown = f"{name}/{version}" if version else name
+    return ArmError(
+        404, "SecretNotFound", f"A secret with (name/id) {shown} was not found in this key vault."
+    )
+
+
+def forget(azure: Azure, vault: str) -> None:
+    """Removes all secrets of a vault for good."""
+    azure.store.delete_secrets(f"keyvault/{vault}")
+
+
+def arm_view_or_none(azure: Azure, vault: str, name: str) -> Json | None:
+    """What ARM shows of a secret, or None."""
+    versions = _load(azure, vault, "secret", name)
+    if not versions:
+        return None
+    newest = versions[-1]
+    attributes: Json = {
+        key: newest["attributes"].get(key) for key in ("enabled", "created", "updated", "exp", "nbf")
+    }
+    base = f"https://{vault.lower()}.vault.azure.net/secrets/{name}"
+    properties = {
+        "attributes": {key: value for key, value in attributes.items() if value is not None},
+        "contentType": newest["contentType"],
+        "secretUri": base,
+        "secretUriWithVersion": f"{base}/{newest['version']}",
+    }
+    return {
+        "tags": newest["tags"],
+        "properties": {key: value for key, value in properties.items() if value is not None},
+    }
+
+
+def arm_view(azure: Azure, vault: str, name: str) -> Json:
+    """What ARM shows of a secret.
+
+    Raises:
+        ArmError: 404, there is none.
+    """
+    found = arm_view_or_none(azure, vault, name)
+    if found is None:
+        raise _missing(name)
+    return found
+
+
+# --- the data plane
+
+
+def _bundle(call: Call, secret: Json, *, value: bool = True, versioned: bool = True) -> Json:
+    url = f"https://{call.host}/secrets/{secret['name']}"
+    shown: Json = {
+        "id": f"{url}/{secret['version']}" if versioned else url,
+        "attributes": secret["attributes"],
+        "tags": secret["tags"],
+    }
+    if secret["contentType"] is not None:
+        shown["contentType"] = secret["contentType"]
+    if value:
+        shown["value"] = secret["value"]
+    return shown
+
+
+def _deleted(call: Call, secret: Json, *, value: bool = False) -> Json:
+    now = secret["deletedDate"]
+    return {
+        **_bundle(call, secret, value=value, versioned=value),
+        "recoveryId": f"https://{call.host}/deletedsecrets/{secret['name']}",
+        "deletedDate": now,
+        "scheduledPurgeDate": now + _DAYS * 86400,
+    }
+
+
+def _check(azure: Azure, call: Call) -> str:
+    """Checks the token; returns the vault's name."""
+    vault = call.captured["vault"]
+    if not azure.store.named(_VAULT, vault):
+        raise ArmError(404, "VaultNotFound", f"There is no vault '{vault}' in local Azure.")
+    try:
+        azure.identity.check(call.headers.get("authorization"), _AUDIENCE)
+    except ArmError as error:
+        authorization = f"https://login.microsoftonline.com/{TENANT_ID}"
+        challenge = f'Bearer authorization="{authorization}", resource="https://vault.azure.net"'
+        raise ArmError(401, "Unauthorized", error.message, headers={"WWW-Authenticate": challenge}) from None
+    if not call.api_version:
+        raise bad_request("api-version must be specified", code="BadParameter")
+    return vault
+
+
+async def _secret(azure: Azure, call: Call) -> Answer:
+    vault = _check(azure, call)
+    name, version = call.captured["name"], call.captured.get("version") or ""
+    match call.method:
+        case "GET":
+            return Answer(200, _bundle(call, get(azure, vault, name, version)))
+        case "PUT":
+            check_name(name)
+            if not isinstance((call.body or {}).get("value"), str):
+                raise bad_request("The parameter value is required.", code="BadParameter")
+            return Answer(200, _bundle(call, put(azure, vault, name, call.body)))
+        case "PATCH":
+            return Answer(
+                200, _bundle(call, _update(azure, vault, name, version, call.body or {}), value=False)
+            )
+        case _:
+            return Answer(200, _deleted(call, _delete(azure, vault, name)))
+
+
+def _update(azure: Azure, vault: str, name: str, version: str, change: Json) -> Json:
+    versions = _load(azure, vault, "secret", name)
+    for found in reversed(versions):
+        if not version or found["version"] == version:
+            found["attributes"] |= {**(change.get("attributes") or {}), "updated": int(time.time())}
+            for key in ("contentType", "tags"):
+                if key in change:
+                    found[key] = change[key]
+            _save(azure, vault, "secret", name, versions)
+            return found
+    raise _missing(name, version)
+
+
+def _delete(azure: Azure, vault: str, name: str) -> Json:
+    versions = _load(azure, vault, "secret", name)
+    if not versions:
+        raise _missing(name)
+    versions[-1]["deletedDate"] = int(time.time())
+    _save(azure, vault, "deleted", name, versions)
+    azure.store.delete_secrets(_key(vault, "secret", name))
+    return versions[-1]
+
+
+async def _versions(azure: Azure, call: Call) -> Answer:
+    vault = _check(azure, call)
+    found = _load(azure, vault, "secret", call.captured["name"])
+    return Answer(200, {"value": [_bundle(call, secret, value=False) for secret in found], "nextLink": None})
+
+
+async def _list(azure: Azure, call: Call) -> Answer:
+    vault = _check(azure, call)
+    kind = "deleted" if "deletedsecrets" in call.path.lower() else "secret"
+    newest = [
+        _load(azure, vault, kind, name)[-1] for name in azure.store.secret_names(f"keyvault/{vault}/{kind}")
+    ]
+    shown: list[Any] = [
+        _deleted(call, secret) if kind == "deleted" else _bundle(call, secret, value=False, versioned=False)
+        for secret in newest
+    ]
+    return Answer(200, {"value": shown, "nextLink": None})
+
+
+async def _deleted_secret(azure: Azure, call: Call) -> Answer:
+    vault, name = _check(azure, call), call.captured["name"]
+    versions = _load(azure, vault, "deleted", name)
+    if not versions:
+        raise _missing(name)
+    if call.method == "GET":
+        return Answer(200, _deleted(call, versions[-1], value=True))
+    if call.method == "POST":
+        _save(azure, vault, "secret", name, versions)
+    azure.store.delete_secrets(_key(vault, "deleted", name))
+    return Answer(200, _bundle(call, versions[-1], value=False)) if call.method == "POST" else Answer(204)
+
+
+def _route(path: str, handle: Any, *methods: str) -> Route:
+    host = re.compile(r"(?P<vault>[a-z0-9-]+)\.vault\.azure\.net", re.IGNORECASE)
+    return Route(host, re.compile(f"/{path}/?", re.IGNORECASE), handle, methods, authenticated=False)
+
+
+ROUTES = (
+    _route(r"(secrets|deletedsecrets)", _list, "GET"),
+    _route(r"secrets/(?P<name>[^/]+)/versions", _versions, "GET"),
+    _route(r"secrets/(?P<name>[^/]+)(/(?P<version>[^/]*))?", _secret, "GET", "PUT", "PATCH", "DELETE"),
+    _route(r"deletedsecrets/(?P<name>[^/]+)", _deleted_secret, "GET", "DELETE"),
+    _route(r"deletedsecrets/(?P<name>[^/]+)/recover", _deleted_secret, "POST"),
+)
