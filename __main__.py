@@ -21,6 +21,12 @@ MODELS = Path(__file__).resolve().parent / "models"
 
 def read_spec(model: str) -> model_spec.ModelSpec:
     """The model's ``model.yaml``; what is wrong with it ends the program like any wrong configuration."""
+    if not (MODELS / model / "model.yaml").is_file():
+        known = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/model.yaml"))) or "none yet"
+        raise pulumi.RunError(
+            f"{pulumi.get_project()}:models: there is no models/{model}/model.yaml, so there is nothing to train and serve; "
+            f"write the folder of a model (known: {known})"
+        )
     try:
         return model_spec.load(MODELS / model)
     except model_spec.SpecError as error:

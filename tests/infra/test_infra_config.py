@@ -10,6 +10,7 @@ from recorded_program import REPOSITORY, Recording, run, stack_values
 from infra.access import grants
 from infra.config import ConfigError, load, parse
 from local.settings import LOCATION, PRINCIPAL_ID
+from ml import spec
 
 LEAST = {"environment": "dev", "location": "westeurope", "owner": "us", "costCenter": "1"}
 SOMEBODY = "12121212-3434-4565-8787-909090909090"
@@ -254,10 +255,23 @@ def test_a_mistake_ends_the_program_before_any_resource():
     assert recording.resources == []
 
 
-def test_a_models_mistake_ends_the_program_before_any_resource():
+def test_a_model_that_is_not_there_ends_the_program_before_any_resource():
     recording = Recording()
-    with pytest.raises(pulumi.RunError, match=r"no_such_model.*model\.yaml"):
-        run("local", recording, models=["no_such_model"])
+    with pytest.raises(
+        pulumi.RunError, match=r"^mlops:models: there is no models/no_such/model\.yaml.*flight_delay"
+    ):
+        run("local", recording, models=["no_such"])
+    assert recording.resources == []
+
+
+def test_a_models_mistake_ends_the_program_before_any_resource(monkeypatch):
+    def load(folder):
+        raise spec.SpecError(f"{folder}: monitor: is missing; add it")
+
+    monkeypatch.setattr(spec, "load", load)
+    recording = Recording()
+    with pytest.raises(pulumi.RunError, match="flight_delay: monitor: is missing; add it"):
+        run("local", recording, models=["flight_delay"])
     assert recording.resources == []
 
 
