@@ -29,6 +29,8 @@ Columns = Mapping[str, "NDArray[Any]"]
 
 #: The statistics that need all values sorted; the others are read off counts and cost a fraction of them.
 EXACT = frozenset({"normalized_wasserstein", "kolmogorov_smirnov", "kolmogorov_smirnov_p"})
+#: From here on squares overflow.
+LARGEST = 1e150
 
 
 def compare(
@@ -43,7 +45,7 @@ def compare(
     """Compare each column of the current data with the reference.
 
     Missing values are left out per column (not the whole row) and shown as a statistic of their own; so are
-    infinite numbers, which no bin can hold.
+    infinite numbers and those over :data:`LARGEST`, which no bin can hold.
 
     Args:
         reference: What the current data should look like: usually a sample of the training data.
@@ -215,7 +217,7 @@ class _Sample:
             counts = count(column)
             present = counts.total()
             return cls(Kind.CATEGORICAL, Side(present, column.size - present), _NONE, counts)
-        finite = np.isfinite(column)
+        finite = np.abs(column) < LARGEST
         values = (column if finite.all() else column[finite]).astype(np.float64, copy=False)
         side = Side(values.size, column.size - values.size)
         if as_text:

@@ -181,10 +181,7 @@ def test_the_order_of_rows_does_not_matter(first, second):
 
 @given(st.lists(st.floats() | st.none(), max_size=80), st.lists(st.floats() | st.none(), max_size=80))
 def test_whatever_the_numbers_there_is_a_state_and_no_nan(first, second):
-    sides = [
-        np.array([np.nan if v is None else np.clip(v, -1e150, 1e150) for v in side], dtype=float)
-        for side in (first, second)
-    ]
+    sides = [np.array([np.nan if v is None else v for v in side], dtype=float) for side in (first, second)]
     report = compare({"x": sides[0]}, {"x": sides[1]})
     json.dumps(report.as_dict(), allow_nan=False)
     assert report.state in State
