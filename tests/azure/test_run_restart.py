@@ -126,6 +126,8 @@ def test_after_kill_9_a_deployment_answers_again_and_an_interrupted_job_has_fail
 
         azure.process.kill()
         azure.process.wait(30)
+        azure.process.stdin.close()
+        azure.session.close()
         _, alive = psutil.wait_procs(processes_of(directory), timeout=15)
         assert alive == []
 

@@ -113,11 +113,11 @@ def post(ml_client: MLClient, served):
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         if deployment:
             headers["azureml-model-deployment"] = deployment
-        return requests.post(
-            served.scoring_uri, json={"data": rows or ({"a": 1},)}, headers=headers, timeout=60
-        )
+        body = {"data": rows or ({"a": 1},)}
+        return session.post(served.scoring_uri, json=body, headers=headers, timeout=60)
 
-    return post
+    yield post
+    session.close()
 
 
 def test_a_deployment_answers_through_the_client(ml_client: MLClient, served, tmp_path: Path):
