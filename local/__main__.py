@@ -2,7 +2,7 @@
 
 import sys
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036 (it says so before anything fails to be imported)
     sys.exit(
         "python -m local needs Python 3.11 or newer; this is "
         + sys.version.split()[0]

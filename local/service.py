@@ -32,10 +32,15 @@ from local.settings import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-try:
-    VERSION = metadata.version("azure-ml-platform")
-except metadata.PackageNotFoundError:
-    VERSION = "0"
+
+def _version() -> str:
+    try:
+        return metadata.version("azure-ml-platform")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+VERSION = _version()
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 30.0
 #: What would lead a child of local Azure to somebody's real cloud, or back into local Azure.
@@ -204,7 +209,10 @@ def _holder(port: int) -> str:
 
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("inet"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            address = connection.laddr
+            if connection.status != psutil.CONN_LISTEN or not address or not connection.pid:
+                continue
+            if address.port == port:
                 return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
     return ""
 
@@ -276,8 +284,9 @@ def _wait_for_children(directory: LocalDir) -> None:
 
 
 def reset(directory: LocalDir) -> None:
-    """Stops local Azure and removes what it keeps: resources, blobs, environments, jobs, identity, CA, logs. The Pulumi
-    state of the local stack stays.
+    """Stops local Azure and removes what it keeps.
+
+    That is resources, blobs, environments, jobs, identity, CA and logs. The Pulumi state of the local stack stays.
     """
     stop(directory)
     for path in (directory.database, directory.server, directory.identity):

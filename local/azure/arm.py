@@ -227,7 +227,7 @@ class Arm:
     async def _write_now(
         self, call: Call, resource_id: ResourceId, kind: ResourceType, body: Json, old: Record | None
     ) -> Answer:
-        assert kind.settle is not None  # noqa: S101 (the caller looked)
+        assert kind.settle is not None  # noqa: S101 (the caller saw to it)
         self._writing.add(resource_id.key)
         try:
             by = call.principal_id or ""
@@ -258,6 +258,7 @@ class Arm:
             answer = kind.on_delete(self._azure, call, resource_id, record)
             if answer is not None:
                 return answer
+            record = self._store.get(resource_id.text)
         if record is None:
             self._check_subscription(resource_id)
             if resource_id.type == RESOURCE_GROUP:

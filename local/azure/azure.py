@@ -86,8 +86,9 @@ class Blobs(Protocol):
         ...
 
     async def download_folder(self, account: str, container: str, prefix: str, target: Path) -> int:
-        """Downloads all blobs below ``prefix`` into ``target`` (a blob named exactly ``prefix`` becomes
-        ``target/NAME``); returns how many.
+        """Downloads all blobs below ``prefix`` into ``target``; returns how many.
+
+        A blob named exactly ``prefix`` becomes ``target/NAME``.
         """
         ...
 
@@ -123,11 +124,30 @@ class Children(Protocol):
 class Azure(Protocol):
     """The running local Azure."""
 
-    directory: LocalDir
-    store: Store
-    blobs: Blobs
-    children: Children
-    identity: Identity
+    @property
+    def directory(self) -> LocalDir:
+        """Where this local Azure keeps its things."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """Durable resources."""
+        ...
+
+    @property
+    def blobs(self) -> Blobs:
+        """Azurite behind the storage accounts."""
+        ...
+
+    @property
+    def children(self) -> Children:
+        """Child processes."""
+        ...
+
+    @property
+    def identity(self) -> Identity:
+        """Signs and checks tokens."""
+        ...
 
     def now(self) -> datetime:
         """The current time, aware, in UTC."""
@@ -138,8 +158,9 @@ class Azure(Protocol):
         ...
 
     def client_environment(self) -> Mapping[str, str]:
-        """Variables that point a child process at this local Azure: proxy, CA bundle, credentials (what
-        ``local env`` prints). Start children that must reach package registries without them.
+        """Variables that point a child process at this local Azure (what ``local env`` prints).
+
+        Start children that must reach package registries without them.
         """
         ...
 

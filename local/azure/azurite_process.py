@@ -97,7 +97,7 @@ class Azurite:
         )
 
     async def _serve(self) -> None:
-        assert self._lock is not None  # noqa: S101 (run takes it first)
+        assert self._lock is not None  # noqa: S101 (the caller saw to it)
         log = self._directory.logs / "azurite.log"
         with log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
@@ -117,7 +117,7 @@ class Azurite:
             self._known = {}
             for account, keys in self._accounts.items():
                 self._tell(account, keys)
-            assert self._process.stdout is not None  # noqa: S101 (a pipe)
+            assert self._process.stdout is not None  # noqa: S101 (the caller saw to it)
             async for line in self._process.stdout:
                 if (listening := _LISTENING.search(line)) is not None:
                     self._ports[listening[1].decode().lower()] = int(listening[2])

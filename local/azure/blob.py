@@ -74,7 +74,7 @@ class AzuriteBlobs:
         kinds: tuple[tuple[Service, str], ...] = (("blob", "Container"), ("queue", "Queue"))
         for service, kind in kinds:
             _, content = await self._send("GET", account, "", "comp=list", service=service)
-            names = [item.findtext("Name", "") for item in ET.fromstring(content).iter(kind)]  # noqa: S314 (Azurite's)
+            names = [item.findtext("Name", "") for item in ET.fromstring(content).iter(kind)]  # noqa: S314 (Azurite's answer)
             for name in names:
                 await (self.delete_container if service == "blob" else self.delete_queue)(account, name)
 
@@ -100,7 +100,7 @@ class AzuriteBlobs:
     async def upload(self, account: str, container: str, name: str, content: bytes) -> None:
         """Writes one block blob, replacing what is there."""
         headers = {"x-ms-blob-type": "BlockBlob"}
-        await self._send("PUT", account, f"{container}/{name}", "", content, headers, allowed=(201,))
+        await self._send("PUT", account, f"{container}/{name}", "", content, headers=headers, allowed=(201,))
 
     async def append(self, account: str, container: str, name: str, content: bytes) -> None:
         """Appends to an append blob, made if missing."""
@@ -110,7 +110,7 @@ class AzuriteBlobs:
             block = content[start : start + _APPEND_LIMIT]
             status, _ = await self._send("PUT", account, path, "comp=appendblock", block, allowed=(201, 404))
             if status == 404:
-                await self._send("PUT", account, path, "", b"", create, allowed=(201, 409))
+                await self._send("PUT", account, path, "", b"", headers=create, allowed=(201, 409))
                 await self._send("PUT", account, path, "comp=appendblock", block, allowed=(201,))
 
     async def download(self, account: str, container: str, name: str) -> bytes | None:
@@ -136,44 +136,44 @@ class AzuriteBlobs:
                 return found
 
     async def download_folder(self, account: str, container: str, prefix: str, target: Path) -> int:
-        """Downloads all blobs below ``prefix`` into ``target`` (a blob named exactly ``prefix`` becomes
-        ``target/NAME``); returns how many.
+        """Downloads all blobs below ``prefix`` into ``target``; returns how many.
+
+        A blob named exactly ``prefix`` becomes ``target/NAME``.
         """
         folder = prefix.rstrip("/")
         slots = asyncio.Semaphore(_AT_ONCE)
 
         async def one(name: str) -> None:
             relative = PurePosixPath(name).name if name == folder else name.removeprefix(folder).lstrip("/")
-            path = (target / relative).resolve()
-            if not path.is_relative_to(target.resolve()):
+            if ".." in PurePosixPath(relative).parts:
                 raise ArmError(
                     400, "InvalidResourceName", f"The blob '{name}' would be written outside its folder."
                 )
             async with slots:
                 content = await self.download(account, container, name)
-            if content is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+                if content is not None:
+                    await asyncio.to_thread(_write, target / relative, content)
 
         names = [
             name
             for name in await self.names(account, container, folder)
             if (not folder or name == folder or name.startswith(f"{folder}/")) and not name.endswith("/")
         ]
-        target.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(target.mkdir, parents=True, exist_ok=True)
         await asyncio.gather(*map(one, names))
         return len(names)
 
     async def upload_folder(self, source: Path, account: str, container: str, prefix: str) -> int:
         """Uploads all files below ``source``; returns how many."""
-        files = [Path(folder) / name for folder, _, names in os.walk(source) for name in names]
+        files = await asyncio.to_thread(_files, source)
         slots = asyncio.Semaphore(_AT_ONCE)
         start = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
 
         async def one(path: Path) -> None:
             async with slots:
+                content = await asyncio.to_thread(path.read_bytes)
                 await self.upload(
-                    account, container, f"{start}{path.relative_to(source).as_posix()}", path.read_bytes()
+                    account, container, f"{start}{path.relative_to(source).as_posix()}", content
                 )
 
         await asyncio.gather(*map(one, files))
@@ -186,8 +186,8 @@ class AzuriteBlobs:
         path: str,
         query: str,
         content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
         *,
+        headers: Mapping[str, str] | None = None,
         allowed: tuple[int, ...] = (200,),
         service: Service = "blob",
     ) -> tuple[int, bytes]:
@@ -202,7 +202,9 @@ class AzuriteBlobs:
             "x-ms-version": _VERSION,
             **(headers or {}),
         }
-        sent["Authorization"] = authorization(account, key, method, encoded, query, sent)
+        sent["Authorization"] = authorization(
+            account, key, method=method, path=encoded, query=query, headers=sent
+        )
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=32),
@@ -219,3 +221,12 @@ class AzuriteBlobs:
                     f"{response.headers.get('x-ms-error-code', response.reason)}.",
                 )
             return response.status, answer
+
+
+def _files(folder: Path) -> list[Path]:
+    return [Path(inner) / name for inner, _, names in os.walk(folder) for name in names]
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

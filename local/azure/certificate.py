@@ -80,7 +80,7 @@ def trusted_before(environ: Mapping[str, str]) -> Path:
     """The bundle that was trusted before local Azure's, also in a shell that uses local Azure's already."""
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
         named = environ.get(name)
-        if not named or not os.path.isfile(named):  # noqa: PTH113 (a folder of certificates is no bundle)
+        if not named or not os.path.isfile(named):  # noqa: PTH113 (a folder is no bundle)
             continue
         path = Path(named).resolve()
         if path.name != "bundle.pem" or path.parent.name != "ca":

@@ -97,18 +97,26 @@ class Gateway:
 
     async def _dispatch(self, call: Call) -> Answer:
         claims: dict[str, Any] | None = None
+        if call.host == ARM:
+            claims = self._check(call)
+            if not call.api_version:
+                raise ArmError(
+                    400,
+                    "MissingApiVersionParameter",
+                    "The api-version query parameter (?api-version=) is required for all requests.",
+                )
         for route in self._routes:
             if call.method not in route.methods or not route.host.fullmatch(call.host):
                 continue
             found = route.path.fullmatch(call.path)
             if found is None:
                 continue
-            if route.authenticated:
+            if route.authenticated and claims is None:
                 claims = self._check(call)
             captured = {**(route.host.fullmatch(call.host) or found).groupdict(), **found.groupdict()}
             return await route.handle(self._azure, _complete(call, claims, captured))
         if call.host == ARM:
-            return await self._arm.handle(_complete(call, self._check(call), {}))
+            return await self._arm.handle(_complete(call, claims, {}))
         raise unsupported(f"{call.method} https://{call.host}{call.path}")
 
     def _check(self, call: Call) -> dict[str, Any]:
@@ -162,6 +170,6 @@ def _write(call: Call, answer: Answer) -> web.Response:
 
 def protocol_factory(
     handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
-) -> web.Server[web.BaseRequest]:
+) -> web.Server:
     """Makes the HTTP protocol of each connection; bodies arrive as they were sent."""
     return web.Server(handle, auto_decompress=False, access_log=None, keepalive_timeout=75.0)

@@ -42,7 +42,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     try:
-        process = subprocess.Popen(  # noqa: S603 (the holder's own command)
+        process = subprocess.Popen(  # noqa: S603 (our own command)
             sys.argv[1:],
             stdin=subprocess.DEVNULL,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (no threads yet)

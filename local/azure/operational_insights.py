@@ -49,7 +49,7 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
             f"The sku '{sku['name']}' is none of {', '.join(_SKUS)}.", code="InvalidSku", target="sku"
         )
     retention = int(given.get("retentionInDays") or before.get("retentionInDays") or 30)
-    if named not in ("Free",) and not 30 <= retention <= 730:
+    if named != "Free" and not 30 <= retention <= 730:
         raise bad_request(
             f"retentionInDays is {retention}; for the sku {named} it must be from 30 to 730.",
             code="InvalidParameter",

@@ -13,12 +13,12 @@ case-insensitive, PUTs of a type with ``settle`` answer 201 with ``Azure-AsyncOp
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Awaitable, Callable, Mapping
 
     from local.azure.azure import Azure
 

@@ -30,7 +30,7 @@ _SIGNED = (
 
 
 def authorization(
-    account: str, key: str, method: str, path: str, query: str, headers: Mapping[str, str]
+    account: str, key: str, *, method: str, path: str, query: str, headers: Mapping[str, str]
 ) -> str:
     """The ``Authorization`` header.
 

@@ -69,7 +69,7 @@ class StorageData:
     async def handle(self, request: web.BaseRequest, host: str) -> web.StreamResponse:
         """Answers one request."""
         found = _HOST.fullmatch(host)
-        assert found is not None  # noqa: S101 (serves said so)
+        assert found is not None  # noqa: S101 (the caller saw to it)
         try:
             return await self._forward(request, found["account"], found["service"])
         except ArmError as error:
@@ -94,7 +94,7 @@ class StorageData:
         self._blobs.introduce(account)
         path, query = request.rel_url.raw_path, request.rel_url.raw_query_string
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
-        self._authorize(request, records[0], known, path, query, headers)
+        self._authorize(request, records[0], known, headers)
         port = await self._azurite.port(known, account)
         url = yarl.URL(f"http://127.0.0.1:{port}{path}{'?' if query else ''}{query}", encoded=True)
         if self._session is None:
@@ -122,14 +122,9 @@ class StorageData:
             return response
 
     def _authorize(
-        self,
-        request: web.BaseRequest,
-        account: Record,
-        service: Service,
-        path: str,
-        query: str,
-        headers: dict[str, str],
+        self, request: web.BaseRequest, account: Record, service: Service, headers: dict[str, str]
     ) -> None:
+        path, query = request.rel_url.raw_path, request.rel_url.raw_query_string
         given = request.headers.get("Authorization", "")
         scheme = given.partition(" ")[0].lower()
         if scheme == "bearer":
@@ -147,7 +142,9 @@ class StorageData:
                 del headers[unwanted]
             headers["x-ms-date"] = formatdate(usegmt=True)
             key = self._blobs.introduce(name)[0]
-            headers["Authorization"] = authorization(name, key, request.method, path, query, headers)
+            headers["Authorization"] = authorization(
+                name, key, method=request.method, path=path, query=query, headers=headers
+            )
             return
         signed_by_user = "skoid=" in query
         uses_key = scheme in ("sharedkey", "sharedkeylite") or ("sig=" in query and not signed_by_user)

@@ -36,7 +36,17 @@ CREATE TABLE IF NOT EXISTS operations (
 CREATE INDEX IF NOT EXISTS operations_by_status ON operations (status);
 CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
+#: What of a resource is read, in the order of ``Record``.
 _COLUMNS = "id, type, name, body, etag, created_at, modified_at, created_by, modified_by"
+_SELECT = f"SELECT {_COLUMNS} FROM resources"  # noqa: S608 (constants)
+_GET = f"{_SELECT} WHERE key = ?"
+_PUT = (
+    "INSERT INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 (constants)
+    " ON CONFLICT (key) DO UPDATE SET body = excluded.body, etag = excluded.etag,"
+    " modified_at = excluded.modified_at,"
+    " modified_by = CASE excluded.modified_by WHEN '' THEN modified_by ELSE excluded.modified_by END"
+    f" RETURNING {_COLUMNS}"
+)
 
 
 class StoreError(Exception):
@@ -130,9 +140,7 @@ class SqliteStore:
 
     def get(self, resource_id: str) -> Record | None:
         """The resource, or None."""
-        row = self._db.execute(
-            f"SELECT {_COLUMNS} FROM resources WHERE key = ?", (resource_id.lower(),)
-        ).fetchone()
+        row = self._db.execute(_GET, (resource_id.lower(),)).fetchone()
         return _record(row) if row else None
 
     def put(self, resource_id: str, body: Json, *, by: str = "") -> Record:
@@ -140,11 +148,7 @@ class SqliteStore:
         parsed = parse(resource_id)
         now, etag = timestamp(), uuid.uuid4().hex
         row = self._db.execute(
-            "INSERT INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (key) DO UPDATE SET body = excluded.body, etag = excluded.etag,"
-            " modified_at = excluded.modified_at,"
-            " modified_by = CASE excluded.modified_by WHEN '' THEN modified_by ELSE excluded.modified_by END"
-            f" RETURNING {_COLUMNS}",
+            _PUT,
             (
                 parsed.key,
                 parsed.text,
@@ -188,9 +192,7 @@ class SqliteStore:
         return self._records("type_key = ? AND name_key = ?", [resource_type.lower(), name.lower()])
 
     def _records(self, query: str, values: list[str]) -> list[Record]:
-        rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM resources WHERE {query} ORDER BY name_key, key", values
-        )
+        rows = self._db.execute(f"{_SELECT} WHERE {query} ORDER BY name_key, key", values)
         return [_record(row) for row in rows]
 
     # --- operations
@@ -202,7 +204,7 @@ class SqliteStore:
             (operation_id.lower(), resource_id, kind, timestamp()),
         )
         operation = self.operation(operation_id)
-        assert operation is not None  # noqa: S101 (written the line before)
+        assert operation is not None  # noqa: S101 (the caller saw to it)
         return operation
 
     def end(self, operation_id: str, status: str, error: Json | None = None) -> None:
