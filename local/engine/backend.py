@@ -23,7 +23,7 @@ from local.engine import checkpoint
 from local.engine.error import EngineError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 ORGANIZATION = "organization"
 NO_SUCH_STACK = 6
@@ -161,7 +161,7 @@ class StackStore:
         shutil.rmtree(self.journal, ignore_errors=True)
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[list[str]]:
+    def lock(self) -> Generator[list[str]]:
         """Hold the stack; yields what to tell the user about locks of dead processes that were taken over."""
         folder = self.backend.root / "locks" / ORGANIZATION / self.project / self.stack
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from local.engine import checkpoint, passphrase
 from local.engine.backend import StackStore
+from local.engine.difference import Diff, structural
 from local.engine.error import EngineError, UnsupportedError
 from local.engine.property_value import Properties, Secret, reveal
-from local.engine.provider import Diff, Outcome, ProviderError
-from local.engine.steps import structural
+from local.engine.provider import Outcome, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,9 +40,9 @@ class Builtin:
         """Another name is another reference."""
         return structural(old.inputs, news)
 
-    async def create(self, _urn: str, inputs: Properties, *, preview: bool, timeout: float = 0) -> Outcome:
+    async def create(self, _urn: str, inputs: Properties, *, preview: bool, seconds: float = 0) -> Outcome:
         """A stack reference is read."""
-        _ = preview, timeout
+        _ = preview, seconds
         return self._reference(inputs)
 
     async def update(
@@ -52,31 +52,31 @@ class Builtin:
         _ignore: Sequence[str],
         *,
         preview: bool,
-        timeout: float = 0,
+        seconds: float = 0,
     ) -> Outcome:
         """A stack reference is read again."""
-        _ = preview, timeout
+        _ = preview, seconds
         return self._reference(inputs)
 
-    async def delete(self, _old: ResourceState, *, timeout: float = 0) -> None:
+    async def delete(self, _old: ResourceState, *, seconds: float = 0) -> None:
         """Nothing was made."""
-        _ = timeout
+        _ = seconds
 
     async def read(self, _urn: str, _identity: str, inputs: Properties, outputs: Properties) -> Outcome:
         """A stack reference's outputs as of now."""
         return self._reference(inputs or outputs)
 
-    async def invoke(self, token: str, arguments: Properties) -> tuple[Properties, list[tuple[str, str]]]:
+    async def invoke(self, function: str, arguments: Properties) -> tuple[Properties, list[tuple[str, str]]]:
         """Look up another stack's outputs, or a resource of this operation."""
-        if token == "pulumi:pulumi:getResource":
+        if function == "pulumi:pulumi:getResource":
             urn = reveal(arguments).get("urn", "")
             state = self._news.get(urn)
             if state is None:
                 raise ProviderError(f"unknown resource {urn}")
             return {"urn": urn, "id": state.id, "state": state.outputs}, []
-        if token in {"pulumi:pulumi:readStackOutputs", "pulumi:pulumi:readStackReference"}:
+        if function in {"pulumi:pulumi:readStackOutputs", "pulumi:pulumi:readStackReference"}:
             return self._reference(arguments).outputs, []
-        raise ProviderError(f"unknown function {token}")
+        raise ProviderError(f"unknown function {function}")
 
     def _reference(self, inputs: Properties) -> Outcome:
         name = reveal(inputs).get("name")

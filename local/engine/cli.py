@@ -69,11 +69,41 @@ _UPDATES = {
     "destroy": "Delete a stack's resources",
 }
 _ALIASES = {"pre": "preview", "down": "destroy", "dn": "destroy", "history": "stack history"}
-_ONLY_OFFICIAL = (
-    "about ai auth completion console convert deployment env esc gen-completion import insights install login logout logs "
-    "neo new org package policy query schema service template trace view-trace watch"
-).split()
+_ONLY_OFFICIAL = [
+    "about",
+    "ai",
+    "auth",
+    "completion",
+    "console",
+    "convert",
+    "deployment",
+    "env",
+    "esc",
+    "gen-completion",
+    "import",
+    "insights",
+    "install",
+    "login",
+    "logout",
+    "logs",
+    "neo",
+    "new",
+    "org",
+    "package",
+    "policy",
+    "query",
+    "schema",
+    "service",
+    "template",
+    "trace",
+    "view-trace",
+    "watch",
+]
 _SHORT = {"config get": {"-j": "--json"}, "stack select": {"-c": "--create"}, "stack rm": {"-f": "--force"}}
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
 
 
 def main(words: list[str] | None = None) -> int:
@@ -83,10 +113,10 @@ def main(words: list[str] | None = None) -> int:
         return _dispatch(words)
     except EngineError as error:
         sys.stdout.flush()
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)  # noqa: T201
+        sys.stderr.write("error: interrupted\n")
         return 130
     except BrokenPipeError:
         os._exit(1)
@@ -126,7 +156,7 @@ def _dispatch(words: list[str]) -> int:
     command, rest = _command(words)
     if not command or command == "help":
         if "--version" in rest:
-            print(VERSION)  # noqa: T201
+            _say(VERSION)
             return 0
         _overview()
         return 0
@@ -142,7 +172,7 @@ def _dispatch(words: list[str]) -> int:
         raise EngineError(f'unknown command "{command}" for "pulumi"')
     arguments = flags.parse(command, rest, spec, _SHORT.get(command))
     if arguments.has("--help"):
-        print(flags.usage(command, spec, summary))  # noqa: T201
+        _say(flags.usage(command, spec, summary))
         return 0
     if folder := arguments.value("--cwd"):
         try:
@@ -183,30 +213,30 @@ def _whoami(arguments: Arguments) -> int:
     backend = project.backend(home)
     user = getpass.getuser()
     if arguments.has("--json"):
-        print(json.dumps({"user": user, "url": backend.url}, indent=2))  # noqa: T201
+        _say(json.dumps({"user": user, "url": backend.url}, indent=2))
     else:
-        print(f"User: {user}\nBackend URL: {backend.url}" if arguments.has("--verbose") else user)  # noqa: T201
+        _say(f"User: {user}\nBackend URL: {backend.url}" if arguments.has("--verbose") else user)
     return 0
 
 
 def _version(_arguments: Arguments) -> int:
-    print(VERSION)  # noqa: T201
+    _say(VERSION)
     return 0
 
 
 def _plugins(arguments: Arguments) -> int:
     # Providers are part of the repository and of the SDK: there is nothing that was installed.
-    print(
+    _say(
         "[]"
         if arguments.has("--json")
         else "NAME  KIND  VERSION  SIZE  INSTALLED  LAST USED\n\nTOTAL plugin cache size: 0 B"
-    )  # noqa: T201
+    )
     return 0
 
 
 def _overview() -> None:
-    print(
+    _say(
         "Pulumi's command line, embedded engine (for local Azure; the official CLI is for the real one)\n\nCommands:"
-    )  # noqa: T201
+    )
     for name, summary in {**_UPDATES, **{name: text for name, (_, text) in _COMMANDS.items()}}.items():
-        print(f"  {name:<16} {summary}")  # noqa: T201
+        _say(f"  {name:<16} {summary}")

@@ -15,7 +15,7 @@ from local.engine.checkpoint import VERSION
 from local.engine.error import EngineError, UnsupportedError
 from local.engine.events import Log, Stream
 from local.engine.flags import BOOL, LIST, REFUSED, VALUE, Arguments, Spec
-from local.engine.steps import Options, Targets
+from local.engine.target import Options, Targets
 
 if TYPE_CHECKING:
     from local.engine.operation import Request, Result

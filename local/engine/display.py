@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from local.engine import steps as op
+from local.engine import step as op
 from local.engine import urn as urns
 from local.engine.diff_display import changes_of, detail, value_text
 
@@ -93,9 +93,7 @@ class Display:
         self._started: dict[tuple[str, str], float] = {}
         self._diagnostics: dict[str, list[str]] = {}
         self._stack: dict[str, Any] = {}
-        self._print(f"{_TITLES[kind, preview]} ({stack}):")
-        if not diff:
-            self._print("")
+        self._title = f"{_TITLES[kind, preview]} ({stack}):" + ("" if diff else "\n")
 
     def _print(self, text: str, colour: str = "") -> None:
         if colour and self._colour:
@@ -105,6 +103,9 @@ class Display:
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
+        if self._title:
+            self._print(self._title)
+            self._title = ""
         if "resourcePreEvent" in event:
             self._pre(event["resourcePreEvent"]["metadata"])
         elif "resOutputsEvent" in event:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from local.engine.resource_state import ResourceState
-    from local.engine.steps import Step
+    from local.engine.step import Step
 
 Event = dict[str, Any]
 

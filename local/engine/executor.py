@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from local.engine import steps as op
+from local.engine import step as op
 from local.engine import urn as urns
+from local.engine.difference import Diff, structural
 from local.engine.error import StepFailedError
 from local.engine.property_value import equal, with_secrets
-from local.engine.provider import Diff, ProviderError
+from local.engine.provider import ProviderError
 from local.engine.resource_state import now
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from local.engine.provider_registry import ProviderRegistry
     from local.engine.resource_state import ResourceState
     from local.engine.snapshot import Snapshot
-    from local.engine.steps import Step
+    from local.engine.step import Step
 
 _OPERATIONS = {
     op.CREATE: "creating",
@@ -138,7 +139,7 @@ class Executor:
         elif new.custom:
             provider = await self._providers.get(new.provider)
             outcome: Outcome = await provider.create(
-                new.urn, new.inputs, preview=self.preview, timeout=new.custom_timeouts.get("create", 0)
+                new.urn, new.inputs, preview=self.preview, seconds=new.custom_timeouts.get("create", 0)
             )
             new.id = outcome.id
             new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs)
@@ -163,7 +164,7 @@ class Executor:
                 new.inputs,
                 new.ignore_changes,
                 preview=self.preview,
-                timeout=new.custom_timeouts.get("update", 0),
+                seconds=new.custom_timeouts.get("update", 0),
             )
             new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs)
             errors = outcome.errors
@@ -188,7 +189,7 @@ class Executor:
             pass
         elif old.custom and not urns.is_provider(old.type):
             provider = await self._providers.get(old.provider)
-            await provider.delete(old, timeout=old.custom_timeouts.get("delete", 0))
+            await provider.delete(old, seconds=old.custom_timeouts.get("delete", 0))
         if step.pending_replacement:
             old.pending_replacement = True
 
@@ -287,7 +288,7 @@ class Executor:
         if old.external:
             return op.UPDATE, new
         diff: Diff = await provider.diff(new, old.inputs, old.ignore_changes)
-        changes = diff.changes if diff.changes is not None else op.structural(new.inputs, old.inputs).changes
+        changes = diff.changes if diff.changes is not None else structural(new.inputs, old.inputs).changes
         return (op.UPDATE if changes else op.SAME), new
 
 

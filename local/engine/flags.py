@@ -73,7 +73,7 @@ class Arguments:
         return self.values.get(flag, [])
 
 
-def parse(command: str, words: list[str], spec: Spec, short: dict[str, str] | None = None) -> Arguments:
+def parse(command: str, words: list[str], spec: Spec, short: dict[str, str] | None = None) -> Arguments:  # noqa: C901 - one branch a form of words
     """The arguments of a command; raises EngineError for a flag it hasn't, UnsupportedError for one only the official CLI has."""
     known = {**GLOBAL, "--stack": VALUE, **spec}
     letters = {**SHORT, **(short or {})}

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from local.engine import config as configs
-from local.engine import steps as op
+from local.engine import step as op
 from local.engine import urn as urns
 from local.engine.checkpoint import Deployment as State
 from local.engine.checkpoint import without_missing
 from local.engine.error import EngineError, StepFailedError
 from local.engine.property_value import Properties, Secret
 from local.engine.provider_host import AZURE_NATIVE, DYNAMIC
-from local.engine.steps import Options, Plan, Step
+from local.engine.step import Step
+from local.engine.steps import Plan
+from local.engine.target import Options
 
 if TYPE_CHECKING:
     from local.engine.deployment import Deployment
@@ -59,7 +61,8 @@ class Result:
 async def run(request: Request, stack: Stack, program: Program | None, events: Stream) -> Result:
     """Carry out a request. Raises EngineError for what makes it impossible; failures of resources are in the result."""
     started = time.monotonic()
-    state = stack.state()
+    # In a thread: deriving the key takes a while, in which the program starts.
+    state = await asyncio.to_thread(stack.state)
     config = stack.config
     plain = {key: configs.plain(value, stack.crypter) for key, value in config.merged().items()}
     secret_keys = [key for key, value in config.merged().items() if configs.is_secret(value)]
@@ -68,7 +71,7 @@ async def run(request: Request, stack: Stack, program: Program | None, events: S
     }
     events.emit("preludeEvent", config=blinded)
     _warn_of_pending(state, events)
-    operation = _Operation(request, stack, state, plain, secret_keys, events)
+    operation = _Operation(request, stack, events, state=state, config=plain, secret_keys=secret_keys)
     try:
         return await operation.run(program, started)
     finally:
@@ -96,10 +99,11 @@ class _Operation:
         self,
         request: Request,
         stack: Stack,
+        events: Stream,
+        *,
         state: State,
         config: dict[str, Any],
         secret_keys: list[str],
-        events: Stream,
     ) -> None:
         from local.engine.provider_host import ProviderHost  # noqa: PLC0415 - gRPC is loaded for operations only
         from local.engine.snapshot import Snapshot  # noqa: PLC0415
@@ -195,6 +199,7 @@ class _Operation:
         from local.engine.builtin import Builtin  # noqa: PLC0415
         from local.engine.deployment import Deployment  # noqa: PLC0415
         from local.engine.executor import Executor  # noqa: PLC0415
+        from local.engine.planner import Planner  # noqa: PLC0415
         from local.engine.provider_registry import ProviderRegistry  # noqa: PLC0415
 
         request, stack = self._request, self._stack
@@ -206,8 +211,7 @@ class _Operation:
         providers = ProviderRegistry(self._host, builtin, plan.olds)
         executor = Executor(providers, self._snapshot, self._events)
         deployment = Deployment(
-            plan,
-            providers,
+            Planner(plan, providers, self._events),
             executor,
             self._events,
             self._snapshot,

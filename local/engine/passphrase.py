@@ -82,7 +82,7 @@ def new(passphrase: str) -> Crypter:
 
 def open_(passphrase: str, state: str) -> Crypter:
     """The crypter of a stack's `encryptionsalt`; raises EngineError if the passphrase isn't the one it was made with."""
-    version, salt, probe = (state.split(":", 2) + ["", ""])[:3]
+    version, salt, probe = [*state.split(":", 2), "", ""][:3]
     if version != "v1" or not probe:
         raise EngineError("get stack secrets manager: malformed state value")
     crypter = Crypter(_key(passphrase, base64.b64decode(salt)), state)

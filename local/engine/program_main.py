@@ -79,10 +79,12 @@ def main() -> int:
     loop.set_default_executor(executor)
     # A program that fails leaves futures nobody awaits; asyncio's complaints about them help nobody.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+    def run() -> None:
+        runpy.run_path(program, run_name="__main__")
+
     try:
-        loop.run_until_complete(
-            pulumi.runtime.run_in_stack(lambda: runpy.run_path(program, run_name="__main__"))
-        )
+        loop.run_until_complete(pulumi.runtime.run_in_stack(run))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return 1

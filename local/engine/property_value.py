@@ -161,7 +161,9 @@ def encode(
     return struct
 
 
-def _encode_into(target: struct_pb2.Value, value: Any, secrets: bool, references: bool) -> None:
+def _encode_into(  # noqa: C901, PLR0912 - one branch a kind of value, and the engine's hottest code
+    target: struct_pb2.Value, value: Any, secrets: bool, references: bool
+) -> None:
     if isinstance(value, str):
         target.string_value = value
     elif isinstance(value, bool):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from local.engine.difference import Diff
 from local.engine.property_value import Properties, annotate, decode, encode
 
 if TYPE_CHECKING:
@@ -25,18 +26,6 @@ CHANNEL_OPTIONS = [
 
 class ProviderError(Exception):
     """What a provider answered instead of a result."""
-
-
-@dataclass(frozen=True)
-class Diff:
-    """What a provider says about the difference between a resource and its new inputs."""
-
-    changes: bool | None = False
-    replaces: tuple[str, ...] = ()
-    stables: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    delete_before_replace: bool = False
-    detailed: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
 
 @dataclass(frozen=True)
@@ -68,9 +57,9 @@ class Provider:
         """Hang up."""
         await self._channel.close()
 
-    async def _call(self, method: str, request: Any, timeout: float | None = None) -> Any:
+    async def _call(self, method: str, request: Any) -> Any:
         try:
-            return await getattr(self._stub, method)(request, timeout=timeout)
+            return await getattr(self._stub, method)(request)
         except grpc.aio.AioRpcError as error:
             if error.code() == grpc.StatusCode.UNAVAILABLE:
                 raise ProviderError(
@@ -78,9 +67,9 @@ class Provider:
                 ) from error
             raise
 
-    async def _required(self, method: str, request: Any, timeout: float | None = None) -> Any:
+    async def _required(self, method: str, request: Any) -> Any:
         try:
-            return await self._call(method, request, timeout)
+            return await self._call(method, request)
         except grpc.aio.AioRpcError as error:
             raise ProviderError(error.details() or error.code().name) from error
 
@@ -190,7 +179,7 @@ class Provider:
         )
         return _diff(await self._required("Diff", request))
 
-    async def create(self, urn: str, inputs: Properties, *, preview: bool, timeout: float = 0) -> Outcome:
+    async def create(self, urn: str, inputs: Properties, *, preview: bool, seconds: float = 0) -> Outcome:
         """Make a resource; in a preview, what it would look like."""
         if preview and not self._supports_preview:
             return Outcome(outputs=inputs)
@@ -199,7 +188,7 @@ class Provider:
             name=urn.split("::", 3)[3],
             type=urn.split("::", 3)[2].rsplit("$", 1)[-1],
             properties=self._wire(inputs),
-            timeout=timeout,
+            timeout=seconds,
             preview=preview,
         )
         try:
@@ -217,7 +206,7 @@ class Provider:
         ignore_changes: Sequence[str],
         *,
         preview: bool,
-        timeout: float = 0,
+        seconds: float = 0,
     ) -> Outcome:
         """Change a resource; in a preview, what it would look like."""
         if preview and not self._supports_preview:
@@ -231,7 +220,7 @@ class Provider:
             news=self._wire(inputs),
             old_inputs=self._wire(old.inputs),
             ignoreChanges=ignore_changes,
-            timeout=timeout,
+            timeout=seconds,
             preview=preview,
         )
         try:
@@ -240,7 +229,7 @@ class Provider:
             return self._partial(error, inputs)
         return Outcome(old.id, self._outputs(response.properties, inputs))
 
-    async def delete(self, old: ResourceState, *, timeout: float = 0) -> None:
+    async def delete(self, old: ResourceState, *, seconds: float = 0) -> None:
         """Remove a resource."""
         await self._required(
             "Delete",
@@ -251,7 +240,7 @@ class Provider:
                 id=old.id,
                 properties=self._wire(old.outputs),
                 old_inputs=self._wire(old.inputs),
-                timeout=timeout,
+                timeout=seconds,
             ),
         )
 
@@ -303,7 +292,7 @@ def _initialization_error(error: grpc.aio.AioRpcError) -> Any:
             continue
         from pulumi.runtime.proto import status_pb2  # noqa: PLC0415
 
-        status = status_pb2.Status.FromString(value)  # pyright: ignore[reportAttributeAccessIssue]
+        status = status_pb2.Status.FromString(cast("bytes", value))  # pyright: ignore[reportAttributeAccessIssue]
         for detail in status.details:
             failed = provider_pb2.ErrorResourceInitFailed()
             if detail.Is(failed.DESCRIPTOR):

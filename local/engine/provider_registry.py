@@ -7,11 +7,11 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
+from local.engine.difference import Diff, structural
 from local.engine.error import EngineError
 from local.engine.property_value import UNKNOWN_STRING, Properties, has_unknown
-from local.engine.provider import Diff, Provider, ProviderError
+from local.engine.provider import Outcome, Provider, ProviderError
 from local.engine.provider_host import PULUMI, ProviderHost
-from local.engine.steps import structural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,20 +124,16 @@ class UnconfiguredProvider:
         """A comparison of inputs."""
         return structural(old.inputs, news)
 
-    async def create(self, _urn: str, inputs: Properties, *, preview: bool, timeout: float = 0) -> Any:
+    async def create(self, _urn: str, inputs: Properties, *, preview: bool, seconds: float = 0) -> Any:
         """What is asked for is all that is known."""
-        from local.engine.provider import Outcome  # noqa: PLC0415
-
-        _ = preview, timeout
+        _ = preview, seconds
         return Outcome(outputs=inputs)
 
     async def update(
-        self, old: ResourceState, inputs: Properties, _ignore: Any, *, preview: bool, timeout: float = 0
+        self, old: ResourceState, inputs: Properties, _ignore: Any, *, preview: bool, seconds: float = 0
     ) -> Any:
         """What is asked for is all that is known."""
-        from local.engine.provider import Outcome  # noqa: PLC0415
-
-        _ = preview, timeout
+        _ = preview, seconds
         return Outcome(old.id, inputs)
 
 

@@ -19,10 +19,10 @@ from pulumi.runtime.proto import (
 from local.engine import urn as urns
 from local.engine.deployment import CancelledRegistrationError
 from local.engine.error import EngineError
+from local.engine.goal import Alias, Goal
 from local.engine.property_value import decode, decode_value, encode, flatten
 from local.engine.provider import CHANNEL_OPTIONS, ProviderError
 from local.engine.provider_host import DYNAMIC, refuse
-from local.engine.steps import Alias, Goal
 from local.engine.transform import Transforms
 
 if TYPE_CHECKING:
@@ -253,9 +253,7 @@ class EngineService(engine_pb2_grpc.EngineServicer):
         self._root = request.urn
         return engine_pb2.SetRootResourceResponse()
 
-    async def RequirePulumiVersion(
-        self, request: Any, context: Any
-    ) -> engine_pb2.RequirePulumiVersionResponse:  # noqa: N802
+    async def RequirePulumiVersion(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Any version will do: what isn't supported is refused where it is used."""
         _ = request, context
         return engine_pb2.RequirePulumiVersionResponse()

@@ -99,7 +99,7 @@ class Snapshot:
         if same and old is not None and old_index >= 0 and self._entry(new) == self._entry(old):
             self._write("same", old_index)
         else:
-            self._write("new", old_index, entry=self._entry(new))
+            self._write("settle", old_index, entry=self._entry(new))
 
     def remove(self, state: ResourceState) -> None:
         """A resource is no more."""
@@ -217,43 +217,62 @@ def _records(text: str) -> list[dict[str, Any]]:
     return records
 
 
+class _Playback:
+    """The state file that a journal leads to."""
+
+    def __init__(self, latest: dict[str, Any]) -> None:
+        self._original: list[dict[str, Any]] = list(latest.get("resources") or [])
+        self._base: list[dict[str, Any] | None] = list(self._original)
+        self._new: list[dict[str, Any] | None] = []
+        self._operations: dict[int, dict[str, Any]] = {}
+        self._unfinished = [op for op in latest.get("pending_operations") or [] if op["type"] == _CREATING]
+
+    def resources(self) -> list[dict[str, Any]]:
+        return [row for row in [*self._new, *self._base] if row is not None]
+
+    def pending(self) -> list[dict[str, Any]]:
+        return [*self._unfinished, *self._operations.values()]
+
+    def play(self, record: dict[str, Any]) -> None:
+        key, values = next(iter(record.items()))
+        if key != "saved":
+            getattr(self, f"_{key}")(*values, *([record["entry"]] if "entry" in record else []))
+
+    def _begin(self, sequence: int, kind: str, entry: dict[str, Any]) -> None:
+        self._operations[sequence] = {"resource": entry, "type": kind}
+
+    def _end(self, sequence: int) -> None:
+        self._operations.pop(sequence, None)
+
+    def _settle(self, index: int, entry: dict[str, Any]) -> None:
+        self._new.append(entry)
+        self._unfinished = [op for op in self._unfinished if op["resource"]["urn"] != entry["urn"]]
+        if index >= 0:
+            self._base[index] = None
+
+    def _same(self, index: int) -> None:
+        self._settle(index, self._original[index])
+
+    def _gone(self, index: int) -> None:
+        self._base[index] = None
+
+    def _dropped(self, position: int) -> None:
+        self._new[position] = None
+
+    def _changed(self, position: int, entry: dict[str, Any]) -> None:
+        self._new[position] = entry
+
+    def _old(self, index: int, entry: dict[str, Any]) -> None:
+        self._base[index] = entry
+
+
 def _played(document: dict[str, Any], records: list[dict[str, Any]]) -> dict[str, Any]:
     """The state file that the journal leads to; pure."""
-    latest = document["checkpoint"].get("latest") or {"manifest": checkpoint.manifest()}
-    base: list[dict[str, Any] | None] = list(latest.get("resources") or [])
-    original = list(base)
-    new: list[dict[str, Any] | None] = []
-    operations: dict[int, dict[str, Any]] = {}
-    unfinished = [op for op in latest.get("pending_operations") or [] if op["type"] == _CREATING]
+    latest: dict[str, Any] = document["checkpoint"].get("latest") or {"manifest": checkpoint.manifest()}
+    playback = _Playback(latest)
     for record in records:
-        entry = record.get("entry")
-        match next(iter(record.items())):
-            case "begin", [sequence, kind]:
-                operations[sequence] = {"resource": entry, "type": kind}
-            case "end", [sequence]:
-                operations.pop(sequence, None)
-            case "new", [index]:
-                new.append(entry)
-                unfinished = [op for op in unfinished if op["resource"]["urn"] != entry["urn"]]
-                if index >= 0:
-                    base[index] = None
-            case "same", [index]:
-                new.append(original[index])
-                base[index] = None
-            case "gone", [index]:
-                base[index] = None
-            case "dropped", [position]:
-                new[position] = None
-            case "changed", [position]:
-                new[position] = entry
-            case "old", [index]:
-                base[index] = entry
-            case _:
-                pass
-    pending = [*unfinished, *operations.values()]
-    latest["resources"] = [row for row in [*new, *base] if row is not None]
-    latest.pop("pending_operations", None)
-    if pending:
-        latest["pending_operations"] = pending
-    document["checkpoint"]["latest"] = latest
-    return document
+        playback.play(record)
+    latest = {**latest, "resources": playback.resources(), "pending_operations": playback.pending()}
+    if not latest["pending_operations"]:
+        del latest["pending_operations"]
+    return {**document, "checkpoint": {**document["checkpoint"], "latest": latest}}

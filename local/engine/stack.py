@@ -51,7 +51,10 @@ class Stack:
                 self._deriving.join()
             salt = self.config.salt or checkpoint.salt_of(self.store.read())
             phrase = passphrase.from_environment()
-            self._crypter = passphrase.open_(phrase, salt) if salt else passphrase.new(phrase)
+            try:
+                self._crypter = passphrase.open_(phrase, salt) if salt else passphrase.new(phrase)
+            except EngineError as error:
+                raise EngineError(f"getting stack configuration: {error}") from error
             if self.config.salt != self._crypter.state:
                 self.config.document = {"encryptionsalt": self._crypter.state, **self.config.document}
                 self.config.save()

@@ -1,0 +1,48 @@
+"""What a program registers: the goal for a resource."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from local.engine.property_value import Properties
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Another identity the resource may have had; `None` means as it is now."""
+
+    urn: str = ""
+    name: str | None = None
+    type: str | None = None
+    stack: str | None = None
+    project: str | None = None
+    parent: str | None = None  # an empty text: no parent
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What the program wants a resource to be. `None` for an option: its parent's, or the provider's say."""
+
+    type: str
+    name: str
+    custom: bool
+    inputs: Properties
+    parent: str = ""
+    protect: bool | None = None
+    dependencies: tuple[str, ...] = ()
+    property_dependencies: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    provider: str = ""
+    delete_before_replace: bool | None = None
+    ignore_changes: tuple[str, ...] = ()
+    additional_secret_outputs: tuple[str, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    import_id: str = ""
+    custom_timeouts: dict[str, float] = field(default_factory=dict[str, float])  # seconds
+    retain_on_delete: bool | None = None
+    deleted_with: str = ""
+    replace_with: tuple[str, ...] = ()
+    replace_on_changes: tuple[str, ...] = ()
+    replacement_trigger: Any = None
+    hide_diff: tuple[str, ...] = ()
