@@ -206,7 +206,6 @@ def _extra() -> Json:
             "outputs": None,
             "requiredContainers": [["properties"]],
             "replaceOnChange": {"effective": []},
-            "operations": {},
         }
         for token, (version, path, name, strategy) in EXTRA.items()
     }
@@ -223,7 +222,6 @@ def _resource(token: str, entry: Json, distillery: Distillery) -> Json:
     inputs = {sdk_name: text + _at(sdk_name, places[sdk_name]) for sdk_name, text in inputs.items()}
     replaces = set(entry["replaceOnChange"]["effective"]) - set(entry["pathParameters"].values())
     auto_name = entry.get("autoName") or {}
-    long = {m for m, o in entry["operations"].items() if o.get("longRunning")} & {"PUT", "DELETE"}
     fact: Json = {
         "path": entry["path"],
         "version": entry["apiVersion"],
@@ -233,7 +231,6 @@ def _resource(token: str, entry: Json, distillery: Distillery) -> Json:
         "singleton": entry.get("singleton"),
         "maintained": MAINTAINED.get(token),
         "restored": RESTORED.get(token),
-        "long": sorted(long),
     }
     return {key: value for key, value in fact.items() if value} | {"inputs": inputs, "outputs": outputs}
 

@@ -3,7 +3,7 @@
 A resource has its ARM ``path`` and API ``version``, ``inputs`` and ``outputs`` by SDK name, ``autoName`` (the input
 and ``random``, ``copy`` or ``uuid``), ``replaces`` (inputs besides the path's that force a replacement),
 ``containers`` (objects the body must have), ``singleton`` (exists always, can't be deleted), ``maintained`` (lists that
-are also resources), ``restored`` (sent for a removed input) and ``long`` (methods that are long-running).
+are also resources) and ``restored`` (sent for a removed input).
 
 A property is written ``SHAPE[!][=CONSTANT][@PLACE]``. Shapes: ``s`` string, ``b`` boolean, ``i`` integer, ``n`` number,
 ``*`` anything, ``[X`` list, ``{X`` map, ``%`` list that is a map of empty objects on the wire, ``#type|#type`` objects.
@@ -75,7 +75,6 @@ class ResourceFact:
     singleton: bool
     maintained: tuple[tuple[str, ...], ...]
     restored: Json
-    long: frozenset[str]
 
     @cached_property
     def replace_keys(self) -> frozenset[str]:
@@ -134,7 +133,6 @@ def _resource(token: str, entry: Json) -> ResourceFact:
         singleton=entry.get("singleton", False),
         maintained=_paths(entry.get("maintained", ())),
         restored=entry.get("restored", {}),
-        long=frozenset(entry.get("long", ())),
     )
 
 

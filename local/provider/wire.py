@@ -135,7 +135,7 @@ def _from_wire(facts: Facts, properties: Properties, values: Mapping[str, Any]) 
     for name, prop in properties.items():
         value = _read(properties, prop, values)
         if value is not None:
-            result[name] = _convert(facts, prop.shape, value, _from_wire, _read_constant)
+            result[name] = _convert(facts, prop.shape, value, _from_wire, _read)
     return result
 
 
@@ -158,10 +158,6 @@ def _read(properties: Properties, prop: Property, values: Mapping[str, Any]) -> 
 
 def _has(_: Properties, prop: Property, values: Mapping[str, Any]) -> Any:
     return values.get(prop.name)
-
-
-def _read_constant(properties: Properties, prop: Property, values: Mapping[str, Any]) -> Any:
-    return _read(properties, prop, values)
 
 
 def _convert(
