@@ -136,10 +136,10 @@ class Door:
         found = self.until(
             what,
             lambda: self.do(what, get),
-            lambda seen: str(seen.provisioning_state).lower() in SETTLED,
+            lambda seen: word(seen.provisioning_state) in SETTLED,
             self.settings.timeout,
         )
-        if str(found.provisioning_state).lower() != "succeeded":
+        if word(found.provisioning_state) != "succeeded":
             self.do(what, poller.result)  # raises the operation's own error
             raise AzureMLError(f"{what}: ended as {found.provisioning_state}")
         return found
@@ -151,7 +151,7 @@ class Door:
             return
 
         def gone(seen: Any) -> bool:
-            if seen is not None and str(getattr(seen, "provisioning_state", "")).lower() == "failed":
+            if seen is not None and word(getattr(seen, "provisioning_state", "")) == "failed":
                 self.do(what, poller.result)
                 raise AzureMLError(f"{what}: couldn't be deleted")
             return seen is None
@@ -241,6 +241,11 @@ def subscription(named: str | None) -> str:
             "no subscription: set azure-native:subscriptionId in the stack's configuration, or run `az login`"
         )
     return shown
+
+
+def word(value: Any) -> str:
+    """A state in lower case, whether Azure's library made an enumeration of it or left it a string."""
+    return str(getattr(value, "value", value)).lower()
 
 
 def status(error: BaseException) -> int | None:

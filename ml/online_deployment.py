@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi.dynamic
 
-from ml.client import SETTLED, AzureMLError
+from ml.client import SETTLED, AzureMLError, word
 from ml.provider import Made, Props, Provider
 from ml.smoke import mismatch
 from ml.traffic import live
@@ -48,7 +48,7 @@ class OnlineDeploymentProvider(Provider):
         """Deploys and smoke-tests; what an interrupted run has left is brought up to date."""
         endpoint, name = inputs["endpoint"], inputs["name"]
         before = _settled(door, endpoint, name)
-        worked = before is not None and str(before.provisioning_state).lower() == "succeeded"
+        worked = before is not None and word(before.provisioning_state) == "succeeded"
         try:
             _put(door, inputs)
             _smoke(door, inputs)
@@ -66,7 +66,7 @@ class OnlineDeploymentProvider(Provider):
         if found is None:
             return None
         collected = found.data_collector.collections if found.data_collector else {}
-        enabled = {name for name, one in collected.items() if str(one.enabled).lower() in ("true", "enabled")}
+        enabled = {name for name, one in collected.items() if word(one.enabled) in ("true", "enabled")}
         return {
             "model_id": _same(props["model_id"], found.model),
             "instance_type": found.instance_type,
@@ -112,7 +112,7 @@ def _settled(door: Door, endpoint: str, name: str) -> Any:
     return door.until(
         what,
         lambda: door.find(what, lambda: _get(door, endpoint, name)),
-        lambda seen: seen is None or str(seen.provisioning_state).lower() in SETTLED,
+        lambda seen: seen is None or word(seen.provisioning_state) in SETTLED,
         door.settings.timeout,
     )
 

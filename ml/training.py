@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
-from ml.client import FINISHED, AzureMLError
+from ml.client import FINISHED, AzureMLError, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +103,7 @@ def latest(door: Door, model: str, lineage: str) -> Attempt:
         found = door.find(f"job {job}", lambda job=job: door.client.jobs.get(job))
         if found is None:
             break
-        state = str(found.status).lower()
+        state = word(found.status)
         if state == "completed":
             return Attempt(job, Phase.COMPLETED)
         if state not in FINISHED:
@@ -172,19 +172,19 @@ def _wait(door: Door, model: str, job: str) -> None:
 
     def look() -> str:
         nonlocal said
-        state = str(door.do(f"job {job}", lambda: door.client.jobs.get(job)).status)
+        state = word(door.do(f"job {job}", lambda: door.client.jobs.get(job)).status)
         if state != said:
             said = state
-            door.say(f"{model}: training job {job}: {state}")
+            door.say(f"{model}: training job {job} is {state}")
         return state
 
     state = door.until(
         f"{model}: training job {job}",
         look,
-        lambda seen: seen.lower() in FINISHED,
+        lambda seen: seen in FINISHED,
         door.settings.training_timeout,
     )
-    if state.lower() != "completed":
+    if state != "completed":
         raise AzureMLError(
             f"{model}: training job {job} ended as {state}{_last_words(door, job)}; all of it: "
             f"`az ml job stream --name {job} --resource-group {door.resource_group} "
@@ -196,7 +196,7 @@ def _last_words(door: Door, job: str) -> str:
     """The failed step and the end of its log, as far as they can be had."""
     try:
         children = list(door.client.jobs.list(parent_job_name=job))
-        failed = next((child for child in children if str(child.status).lower() == "failed"), None)
+        failed = next((child for child in children if word(child.status) == "failed"), None)
         step = str(failed.name) if failed is not None else job
         text = _log(door, step)
     except Exception:  # noqa: BLE001 - the failure itself matters more than why its log can't be read
