@@ -41,14 +41,23 @@ def folder(path: Path, **files: str) -> Path:
 
 def environment(ml_client: MLClient, name: str) -> Environment:
     return ml_client.environments.create_or_update(
-        Environment(name=name, image="mcr.microsoft.com/azureml/inference:latest", conda_file={"dependencies": []})
+        Environment(
+            name=name, image="mcr.microsoft.com/azureml/inference:latest", conda_file={"dependencies": []}
+        )
     )
 
 
 def test_a_data_asset_keeps_its_path_type_tags_and_description(ml_client: MLClient) -> None:
     name = unique("data-")
     made = ml_client.data.create_or_update(
-        Data(name=name, version="2013.1", path=f"{LAKE}/flights/", type="uri_folder", description="d", tags={"a": "b"})
+        Data(
+            name=name,
+            version="2013.1",
+            path=f"{LAKE}/flights/",
+            type="uri_folder",
+            description="d",
+            tags={"a": "b"},
+        )
     )
     found = ml_client.data.get(name, version="2013.1")
     assert (found.id, found.type, found.description, found.tags) == (made.id, "uri_folder", "d", {"a": "b"})
@@ -101,7 +110,9 @@ def test_an_asset_that_does_not_exist_is_404(ml_client: MLClient) -> None:
 
 def test_a_datastore_that_does_not_exist_is_refused(ml_client: MLClient) -> None:
     with pytest.raises(HttpResponseError, match="no datastore 'nowhere'"):
-        ml_client.data.create_or_update(Data(name=unique("data-"), path="azureml://datastores/nowhere/paths/a/"))
+        ml_client.data.create_or_update(
+            Data(name=unique("data-"), path="azureml://datastores/nowhere/paths/a/")
+        )
 
 
 def test_archived_versions_and_assets_are_not_listed_until_restored(ml_client: MLClient) -> None:
@@ -139,7 +150,9 @@ def test_the_path_of_a_model_cannot_be_changed(ml_client: MLClient) -> None:
     name = unique("model-")
     ml_client.models.create_or_update(Model(name=name, version="1", path=f"{LAKE}/one/", type="custom_model"))
     with pytest.raises(HttpResponseError, match="Asset paths cannot be updated") as refused:
-        ml_client.models.create_or_update(Model(name=name, version="1", path=f"{LAKE}/two/", type="custom_model"))
+        ml_client.models.create_or_update(
+            Model(name=name, version="1", path=f"{LAKE}/two/", type="custom_model")
+        )
     assert refused.value.status_code == 400
 
 
@@ -156,7 +169,9 @@ def test_models_are_listed_by_name_and_tags_of_their_versions(
     name = unique("model-")
     for version, tag in (("1", "old"), ("2", "new")):
         ml_client.models.create_or_update(
-            Model(name=name, version=version, path=f"{LAKE}/{version}/", type="custom_model", tags={"age": tag})
+            Model(
+                name=name, version=version, path=f"{LAKE}/{version}/", type="custom_model", tags={"age": tag}
+            )
         )
     assert [one.version for one in ml_client.models.list(name)] == ["2", "1"]
     url = f"{workspace.id}/models/{name}/versions"
@@ -191,7 +206,9 @@ def test_the_content_of_an_environment_version_cannot_be_changed(ml_client: MLCl
 
 def test_an_environment_of_a_docker_file_is_kept(ml_client: MLClient, tmp_path: Path) -> None:
     context = folder(tmp_path / "context", Dockerfile="FROM scratch\n")
-    made = ml_client.environments.create_or_update(Environment(name=unique("env-"), build=BuildContext(path=context)))
+    made = ml_client.environments.create_or_update(
+        Environment(name=unique("env-"), build=BuildContext(path=context))
+    )
     assert made.build.dockerfile_path == "Dockerfile"
     assert "blob.core.windows.net" in made.build.path
 
@@ -227,14 +244,18 @@ def test_a_component_is_registered_and_loaded_again(ml_client: MLClient, tmp_pat
     assert step in {one.name for one in ml_client.components.list()}
 
 
-def test_a_version_is_made_with_its_container_and_goes_with_it(local_azure: LocalAzure, workspace: Workspace) -> None:
+def test_a_version_is_made_with_its_container_and_goes_with_it(
+    local_azure: LocalAzure, workspace: Workspace
+) -> None:
     container = f"{workspace.id}/data/{unique('data-')}"
     properties = {"dataType": "uri_file", "dataUri": f"{LAKE}/a.csv"}
     status, _, _ = local_azure.arm("GET", container, api_version=VERSION)
     assert status == 404
     status, _, empty = local_azure.arm("GET", f"{container}/versions", api_version=VERSION)
     assert (status, empty) == (200, {"value": []})
-    status, _, _ = local_azure.arm("PUT", f"{container}/versions/7", {"properties": properties}, api_version=VERSION)
+    status, _, _ = local_azure.arm(
+        "PUT", f"{container}/versions/7", {"properties": properties}, api_version=VERSION
+    )
     assert status == 201
     _, _, found = local_azure.arm("GET", container, api_version=VERSION)
     assert found["properties"]["dataType"] == "uri_file"
@@ -249,7 +270,9 @@ def test_a_version_is_made_with_its_container_and_goes_with_it(local_azure: Loca
 
 
 def test_a_version_in_a_missing_workspace_is_refused(local_azure: LocalAzure, workspace: Workspace) -> None:
-    missing = f"{workspace.group_id}/providers/Microsoft.MachineLearningServices/workspaces/none/data/a/versions/1"
+    missing = (
+        f"{workspace.group_id}/providers/Microsoft.MachineLearningServices/workspaces/none/data/a/versions/1"
+    )
     body = {"properties": {"dataType": "uri_file", "dataUri": f"{LAKE}/a.csv"}}
     status, _, refused = local_azure.arm("PUT", missing, body, api_version=VERSION)
     assert (status, refused["error"]["code"]) == (404, "ParentResourceNotFound")

@@ -21,7 +21,6 @@ from running_azure import unique
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from azure.ai.ml import MLClient
     from conftest import Workspace
@@ -38,7 +37,9 @@ def assets(ml_client: MLClient, tmp_path_factory: pytest.TempPathFactory) -> dic
     model = ml_client.models.create_or_update(Model(name="m", path=folder / "score.py", type="custom_model"))
     conda = {"dependencies": ["python=3.11", "nodejs"]}
     image = "mcr.microsoft.com/azureml/inference:latest"
-    environment = ml_client.environments.create_or_update(Environment(name="e", image=image, conda_file=conda))
+    environment = ml_client.environments.create_or_update(
+        Environment(name="e", image=image, conda_file=conda)
+    )
     code = CodeConfiguration(code=str(folder), scoring_script="score.py")
     return {"model": model.id, "environment": environment.id, "code_configuration": code}
 
@@ -49,10 +50,14 @@ def endpoint(ml_client: MLClient) -> ManagedOnlineEndpoint:
 
 
 def made(ml_client: MLClient, name: str, **more: Any) -> ManagedOnlineEndpoint:
-    return ml_client.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=name, **more)).result()
+    return ml_client.online_endpoints.begin_create_or_update(
+        ManagedOnlineEndpoint(name=name, **more)
+    ).result()
 
 
-def failed(ml_client: MLClient, assets: dict[str, Any], endpoint: str, name: str, **more: Any) -> HttpResponseError:
+def failed(
+    ml_client: MLClient, assets: dict[str, Any], endpoint: str, name: str, **more: Any
+) -> HttpResponseError:
     """Makes a deployment that can't come up; returns why."""
     deployment = ManagedOnlineDeployment(
         name=name, endpoint_name=endpoint, instance_type="Standard_DS3_v2", instance_count=1, **assets, **more
@@ -63,7 +68,9 @@ def failed(ml_client: MLClient, assets: dict[str, Any], endpoint: str, name: str
 
 
 @pytest.fixture
-def deploy(ml_client: MLClient, assets: dict[str, Any], endpoint: ManagedOnlineEndpoint) -> Callable[..., Any]:
+def deploy(
+    ml_client: MLClient, assets: dict[str, Any], endpoint: ManagedOnlineEndpoint
+) -> Callable[..., Any]:
     return lambda name, **more: failed(ml_client, assets, endpoint.name, name, **more)
 
 
@@ -74,7 +81,12 @@ def test_an_endpoint_is_made_with_its_uris_identity_and_tags(ml_client: MLClient
     assert found.scoring_uri == f"https://{name}.westeurope.inference.ml.azure.com/score"
     assert found.openapi_uri == f"https://{name}.westeurope.inference.ml.azure.com/swagger.json"
     assert (found.auth_mode, found.provisioning_state) == ("key", "Succeeded")
-    assert (found.description, found.tags, found.traffic, found.mirror_traffic) == ("said", {"a": "b"}, {}, {})
+    assert (found.description, found.tags, found.traffic, found.mirror_traffic) == (
+        "said",
+        {"a": "b"},
+        {},
+        {},
+    )
     assert found.identity.type == "system_assigned"
     assert found.identity.principal_id
     assert name in {one.name for one in ml_client.online_endpoints.list()}
@@ -121,9 +133,13 @@ def test_an_endpoint_with_tokens_gives_one_that_expires(ml_client: MLClient) -> 
 
 
 @pytest.mark.parametrize("name", ["ab", "1abc", "abc-", "a" * 33, "a_bc"])
-def test_a_name_that_is_no_endpoints_is_refused(local_azure: LocalAzure, workspace: Workspace, name: str) -> None:
+def test_a_name_that_is_no_endpoints_is_refused(
+    local_azure: LocalAzure, workspace: Workspace, name: str
+) -> None:
     body = {"location": "westeurope", "properties": {"authMode": "Key"}}
-    status, _, refused = local_azure.arm("PUT", f"{workspace.id}/onlineEndpoints/{name}", body, api_version=VERSION)
+    status, _, refused = local_azure.arm(
+        "PUT", f"{workspace.id}/onlineEndpoints/{name}", body, api_version=VERSION
+    )
     assert status == 400
     assert "no name of an endpoint" in refused["error"]["message"]
 
@@ -145,8 +161,13 @@ def test_a_deployment_that_cannot_come_up_shows_failed_and_says_why(
 def test_a_deployments_collections_are_registered_as_data(
     ml_client: MLClient, endpoint: ManagedOnlineEndpoint, deploy: Callable[..., HttpResponseError]
 ) -> None:
-    deploy("blue", data_collector=DataCollector(collections={"model_inputs": DeploymentCollection(enabled="true")}))
-    collected = ml_client.online_deployments.get("blue", endpoint.name).data_collector.collections["model_inputs"]
+    deploy(
+        "blue",
+        data_collector=DataCollector(collections={"model_inputs": DeploymentCollection(enabled="true")}),
+    )
+    collected = ml_client.online_deployments.get("blue", endpoint.name).data_collector.collections[
+        "model_inputs"
+    ]
     assert str(collected.enabled).lower() in ("true", "enabled")
     asset = ml_client.data.get(f"{endpoint.name}-blue-model_inputs", label="latest")
     assert asset.path.endswith(f"modelDataCollector/{endpoint.name}/blue/model_inputs")
@@ -167,7 +188,9 @@ def test_a_deployment_of_a_missing_model_is_refused(
     assert "'azureml:none:1' does not exist" in refused["error"]["message"]
 
 
-def put_traffic(local_azure: LocalAzure, workspace: Workspace, name: str, **properties: Any) -> tuple[int, Any]:
+def put_traffic(
+    local_azure: LocalAzure, workspace: Workspace, name: str, **properties: Any
+) -> tuple[int, Any]:
     path = f"{workspace.id}/onlineEndpoints/{name}"
     body = {"location": "westeurope", "properties": {"authMode": "Key", **properties}}
     status, headers, answer = local_azure.arm("PUT", path, body, api_version=VERSION)
@@ -207,7 +230,11 @@ def test_traffic_is_mirrored_to_one_deployment_without_live_traffic_at_most_half
     deploy("blue")
     deploy("green")
     live = {"traffic": {"blue": 100}}
-    for mirror, said in (({"green": 51}, "At most 50"), ({"blue": 10}, "live traffic"), ({"red": 10}, "no deployment")):
+    for mirror, said in (
+        ({"green": 51}, "At most 50"),
+        ({"blue": 10}, "live traffic"),
+        ({"red": 10}, "no deployment"),
+    ):
         status, refused = put_traffic(local_azure, workspace, endpoint.name, **live, mirrorTraffic=mirror)
         assert status == 400
         assert said in refused["error"]["message"]

@@ -66,9 +66,7 @@ async def _start_upload(azure: Azure, call: Call) -> Answer:
     )
 
 
-CODE = asset.Kind(
-    "codes", fixed=("codeUri",), complete=_complete, refusal=asset.path_refusal, among=_among
-)
+CODE = asset.Kind("codes", fixed=("codeUri",), complete=_complete, refusal=asset.path_refusal, among=_among)
 TYPES = CODE.types()
 ROUTES = (
     Route(

@@ -107,7 +107,9 @@ def _cluster(given: Mapping[str, Any], before: Mapping[str, Any]) -> Json:
         "LowPriority" if str(cluster["vmPriority"]).lower() == "lowpriority" else "Dedicated"
     )
     for name in _FIXED:
-        if before and name in given and str(before.get(name)).lower() != str(cluster[name]).lower():
+        # What was never specified may be specified later: clients read it as disabled and write that back.
+        settled = before and before.get(name) != "NotSpecified"
+        if settled and name in given and str(before.get(name)).lower() != str(cluster[name]).lower():
             raise bad_request(
                 f"The {name} of a cluster can't be changed; delete the compute and create it again.",
                 target=f"properties.properties.{name}",

@@ -36,8 +36,12 @@ def keys(azure: Azure, endpoint: Record) -> tuple[str, str]:
 
 
 def regenerate(azure: Azure, endpoint: Record, which: str, value: str | None = None) -> None:
-    """Replaces the ``Primary`` or ``Secondary`` key, by ``value`` if given."""
-    azure.store.put_secret(_name(endpoint, which), value or _random())
+    """Replaces the ``Primary`` or ``Secondary`` key, by ``value`` if given.
+
+    ``MLClient`` sends the key as it is when it asks for a new one.
+    """
+    given = value if value != _secret(azure, endpoint, which) else None
+    azure.store.put_secret(_name(endpoint, which), given or _random())
 
 
 def forget(azure: Azure, endpoint: Record) -> None:

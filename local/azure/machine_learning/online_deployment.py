@@ -66,10 +66,10 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
         "appInsightsEnabled": False,
         "privateNetworkConnection": False,
         "egressPublicNetworkAccess": "Enabled",
-        "dataCollector": None,
         **given,
         "endpointComputeType": "Managed",
         "instanceType": size,
+        "dataCollector": _collector(given.get("dataCollector")),
         "scaleSettings": _scale(given.get("scaleSettings")),
         "requestSettings": _requests(given.get("requestSettings")),
         "livenessProbe": {**_PROBE, **_present(given.get("livenessProbe"))},
@@ -130,6 +130,25 @@ def _scale(given: Mapping[str, Any] | None) -> Json:
             target="properties.scaleSettings",
         )
     return {"scaleType": "Default"}
+
+
+def _collector(given: Mapping[str, Any] | None) -> Json | None:
+    """The collector with its modes as Azure writes them; clients write them in lower case."""
+    if given is None:
+        return None
+    collections: Json = {}
+    for name, one in (given.get("collections") or {}).items():
+        mode = str(one.get("dataCollectionMode") or "Disabled").capitalize()
+        rate = one.get("samplingRate")
+        if mode not in ("Enabled", "Disabled") or (rate is not None and not 0 < rate <= 1):
+            raise bad_request(
+                f"The collection '{name}' has mode '{mode}' and sampling rate {rate}: the mode must be Enabled or "
+                "Disabled, the rate more than 0 and at most 1.",
+                code="BadArgument",
+                target="properties.dataCollector.collections",
+            )
+        collections[name] = {"samplingRate": 1.0, **_present(one), "dataCollectionMode": mode}
+    return {"rollingRate": "Hour", **_present(given), "collections": collections}
 
 
 def _requests(given: Mapping[str, Any] | None) -> Json:
