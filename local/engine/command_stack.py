@@ -231,8 +231,7 @@ def _outputs(stack: Stack, arguments: Arguments) -> dict[str, Any]:
 def output(arguments: Arguments) -> int:
     """Show the stack's outputs, or one of them."""
     stack = stacks.open_(arguments.value("--stack"))
-    if stack.store.journal.exists() and not stack.store.locks():
-        stack.recover()
+    stack.recover_if_abandoned()
     outputs = _outputs(stack, arguments)
     if arguments.has("--shell"):
         raise UnsupportedError("--shell of `pulumi stack output`")
@@ -259,8 +258,7 @@ def output(arguments: Arguments) -> int:
 def export(arguments: Arguments) -> int:
     """Print the stack's deployment; with --show-secrets, in plain text."""
     stack = stacks.open_(arguments.value("--stack"))
-    if stack.store.journal.exists() and not stack.store.locks():
-        stack.recover()
+    stack.recover_if_abandoned()
     latest = stack.store.read() or {"manifest": {"time": "0001-01-01T00:00:00Z", "magic": "", "version": ""}}
     if arguments.has("--show-secrets"):
         latest = _decrypted(latest, stack)

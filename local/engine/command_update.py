@@ -95,6 +95,7 @@ def run(arguments: Arguments) -> int:
     stack.derive_key_meanwhile()
     _set_config(arguments, stack)
     if preview_only:
+        stack.recover_if_abandoned()
         return _preview(arguments, stack, kind)
     if not skip_preview:
         code = _preview(arguments, stack, kind, quiet=arguments.has("--json"))

@@ -14,6 +14,7 @@ from local.engine import urn as urns
 from local.engine.difference import Diff
 from local.engine.error import EngineError, StepFailedError
 from local.engine.goal import Goal
+from local.engine.property_value import equal
 from local.engine.provider import ProviderError
 from local.engine.step import Step
 from local.engine.steps import PlanError, order_of_deletes
@@ -275,10 +276,11 @@ class Deployment:
         state = self._plan.news.get(urn)
         if state is None:
             raise PlanError(f"outputs were registered for {urn}, which the program has not registered")
-        state.outputs = outputs
+        old = self._plan.olds.get(urn)
+        # What hasn't changed keeps the ciphertexts of its secrets.
+        state.outputs = old.outputs if old is not None and equal(old.outputs, outputs) else outputs
         if self._snapshot:
             self._snapshot.change(state)
-        old = self._plan.olds.get(urn)
         step = Step(op.SAME if old else op.CREATE, urn, old, state)
         self._events.emit_step("resOutputsEvent", step, planning=self._executor.preview)
         if not future.done():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from local.engine import step as op
 from local.engine import urn as urns
 from local.engine.diff_display import changes_of, detail, value_text
+from local.engine.property_value import UNKNOWN_STRING
 
 if TYPE_CHECKING:
     from local.engine.events import Event
@@ -92,6 +93,7 @@ class Display:
         self._suppress_progress = suppress_progress
         self._started: dict[tuple[str, str], float] = {}
         self._diagnostics: dict[str, list[str]] = {}
+        self._diffs: dict[str, str] = {}
         self._stack: dict[str, Any] = {}
         self._title = f"{_TITLES[kind, preview]} ({stack}):" + ("" if diff else "\n")
 
@@ -103,7 +105,7 @@ class Display:
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
-        if self._title:
+        if self._title and "cancelEvent" not in event:
             self._print(self._title)
             self._title = ""
         if "resourcePreEvent" in event:
@@ -142,7 +144,13 @@ class Display:
             return
         planned, running, _ = _WORDS[kind]
         text = f"{planned} " if self._preview else f"{running} (0s) "
-        self._line(meta, text + changes_of(meta))
+        self._line(meta, text + self._changes(meta))
+
+    def _changes(self, meta: dict[str, Any]) -> str:
+        """The difference; an original that goes is shown with that of its replacement."""
+        if meta["op"] != op.DELETE_REPLACED:
+            self._diffs[meta["urn"]] = changes_of(meta)
+        return self._diffs.get(meta["urn"], "")
 
     def _print_detail(self, meta: dict[str, Any]) -> None:
         if meta["op"] == op.SAME and meta["type"] != urns.STACK_TYPE and not self._show_sames:
@@ -161,7 +169,7 @@ class Display:
                 self._line(meta, " ")
             return
         took = time.monotonic() - self._started.get((urn, kind), time.monotonic())
-        self._line(meta, f"{_WORDS[kind][2]} ({took:.2f}s) {changes_of(meta)}")
+        self._line(meta, f"{_WORDS[kind][2]} ({took:.2f}s) {self._changes(meta)}")
 
     def _failed(self, meta: dict[str, Any]) -> None:
         if not self._diff:
@@ -180,6 +188,8 @@ class Display:
         if not self._diff and self._stack and not self._preview and self._stack.get("op") == op.CREATE:
             started = self._started.get((self._stack["urn"], op.CREATE), time.monotonic())
             self._line(self._stack, f"created ({time.monotonic() - started:.2f}s) ")
+        elif not self._diff and self._stack and self._preview and self._stack.get("op") == op.CREATE:
+            self._line(self._stack, "create ")
         elif not self._diff and self._stack and self._stack.get("op") == op.SAME:
             self._line(self._stack, " ")
         self._print_diagnostics()
@@ -215,6 +225,8 @@ class Display:
         if self._kind == "destroy" or not (new or old):
             return
         created = self._stack.get("op") == op.CREATE
+        if self._preview and not created and not _known_changes(old, new):
+            return
         width = max(len(key) for key in [*new, *old])
         self._print("Outputs:")
         for key in sorted(new.keys() | old.keys()):
@@ -244,6 +256,13 @@ class Display:
             self._print(f"    {total} change{'s' if total > 1 else ''}. {same} unchanged")
         elif same:
             self._print(f"    {same} unchanged")
+
+
+def _known_changes(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether a preview knows that an output will be another."""
+    return any(
+        old.get(key) != new.get(key) and new.get(key) != UNKNOWN_STRING for key in old.keys() | new.keys()
+    )
 
 
 class Digest:

@@ -125,6 +125,8 @@ class Executor:
         assert new is not None  # noqa: S101 - a same step has a new state
         if old is not None:
             new.id, new.outputs, new.init_errors = old.id, old.outputs, old.init_errors
+            if equal(new.inputs, old.inputs):
+                new.inputs = old.inputs  # whose secrets are encrypted already
             new.created, new.modified = old.created, old.modified
         if urns.is_provider(new.type):
             self._providers.declare(new)

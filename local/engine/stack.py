@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -64,10 +65,14 @@ class Stack:
         """Bring the state file up to date after an engine was killed; call it while holding the stack."""
         return recover(self.store)
 
+    def recover_if_abandoned(self) -> None:
+        """The same for commands that only read: not while another engine holds the stack."""
+        if self.store.journal.exists():
+            with contextlib.suppress(EngineError), self.store.lock():
+                self.recover()
+
     def state(self) -> Deployment:
         """The stack's resources, secrets decrypted."""
-        if self.store.journal.exists() and not self.store.locks():
-            self.recover()
         latest = self.store.read()
         salt = checkpoint.salt_of(latest)
         if not latest.get("resources") and not latest.get("pending_operations"):

@@ -1,0 +1,94 @@
+"""A stack of its own for each test, deployed by the embedded engine as a user would."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CONFORMANCE = REPOSITORY / "tests" / "conformance"
+PULUMI = REPOSITORY / "local" / "bin" / "pulumi"
+PASSPHRASE = "correct horse"
+
+
+@dataclass
+class Workspace:
+    """A project with the `Thing` provider, a backend and the things themselves in one folder."""
+
+    root: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def program(self) -> Path:
+        return self.root / "program"
+
+    @property
+    def state_file(self) -> Path:
+        return self.root / "state" / ".pulumi" / "stacks" / "conformance" / "dev.json"
+
+    def write_program(self, body: str) -> None:
+        head = "import os, time, pulumi\nfrom pulumi import ResourceOptions as Opts\nfrom things import Thing, Group\n"
+        (self.program / "__main__.py").write_text(head + body)
+
+    def command(self, *words: str) -> list[str]:
+        return [str(PULUMI), *words]
+
+    def run(self, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            self.command(*words),
+            check=False,
+            cwd=self.program,
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    def up(self, *words: str, **env: str) -> subprocess.CompletedProcess:
+        return self.run("up", "--yes", "--skip-preview", "--non-interactive", *words, **env)
+
+    def latest(self) -> dict:
+        return json.loads(self.state_file.read_text())["checkpoint"].get("latest") or {}
+
+    def journal(self) -> list[str]:
+        path = self.root / "things" / "journal"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def resource(self, name: str) -> dict:
+        return next(r for r in self.latest()["resources"] if r["urn"].endswith(f"::{name}"))
+
+
+def _environment(root: Path) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI", "PYTEST"))}
+    return {
+        **kept,
+        "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
+        "PULUMI_HOME": str(root / "home"),
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "THINGS": str(root / "things"),
+    }
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    for name in ("program", "state", "things"):
+        (tmp_path / name).mkdir()
+    made = Workspace(tmp_path, _environment(tmp_path))
+    (made.program / "Pulumi.yaml").write_text(
+        f"name: conformance\nruntime:\n  name: python\n  options:\n    virtualenv: {sys.prefix}\n"
+    )
+    (made.program / "things.py").write_text((CONFORMANCE / "things.py").read_text())
+    return made
+
+
+@pytest.fixture
+def stack(workspace: Workspace) -> Workspace:
+    workspace.run("stack", "init", "dev")
+    return workspace
