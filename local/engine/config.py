@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from local.engine.backend import write_atomically
+from local.engine.config_text import rewritten
 from local.engine.error import EngineError, UnsupportedError
 from local.engine.project import Loader
 
@@ -86,8 +87,8 @@ class StackConfig:
 
     def save(self) -> None:
         """Write the file."""
-        text = yaml.safe_dump(self.document, sort_keys=False, allow_unicode=True, width=10_000)
-        write_atomically(self.file, text if self.document else "")
+        text = self.file.read_text(encoding="utf-8") if self.file.is_file() else ""
+        write_atomically(self.file, rewritten(text, self.document))
 
 
 def load(project: Project, stack: str, file: Path | None = None) -> StackConfig:
