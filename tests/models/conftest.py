@@ -1,6 +1,8 @@
 """The flights, and the sample model trained once on a slice of them."""
 
+import fcntl
 import gzip
+import os
 
 import pytest
 from flight_steps import run
@@ -31,5 +33,21 @@ def sliced(flights, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def trained(sliced, tmp_path_factory):
-    """The pipeline's outputs by name: folders ``model`` and ``reference``."""
-    return run(tmp_path_factory.mktemp("trained"), sliced)
+    """The pipeline's outputs by name: folders ``model`` and ``reference``. Trained once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (shared / "trained.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        outputs = {name: shared / "trained" / name for name in ("model", "reference")}
+        if not all(folder.is_dir() for folder in outputs.values()):
+            assert run(shared / "trained", sliced) == outputs
+    return outputs
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bytecode(tmp_path_factory):
+    """The steps' processes share what they compile, whatever the environment says: half of their time otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        yield

@@ -31,7 +31,7 @@ def run(folder, data, **parameters):
         command = shlex.split(resolve(step["command"], known))
         assert command.pop(0) == "python"
         done = subprocess.run(
-            [sys.executable, "-B", *command],
+            [sys.executable, *command],
             cwd=MODEL / step["code"],
             capture_output=True,
             text=True,

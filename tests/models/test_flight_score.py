@@ -13,9 +13,6 @@ from flight_steps import MODEL
 from ml import smoke
 from models.flight_delay.src import features
 
-# One worker trains for both modules.
-pytestmark = pytest.mark.xdist_group("flight-delay")
-
 FLIGHT = json.loads((MODEL / "smoke.json").read_text())["request"]["data"][0]
 
 

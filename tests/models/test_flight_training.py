@@ -18,9 +18,6 @@ from ml.drift import Kind, State, compare
 from ml.drift.table import read_csv
 from models.flight_delay.src import features
 
-# One worker trains for both modules.
-pytestmark = pytest.mark.xdist_group("flight-delay")
-
 
 def month(flights, number):
     return pd.read_csv(flights / f"2013-{number:02}.csv.gz")
