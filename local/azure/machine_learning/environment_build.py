@@ -102,6 +102,7 @@ def read_version(name: str, properties: Mapping[str, Any]) -> Environment:
 
 
 _building: dict[Path, asyncio.Lock] = {}
+_making: set[Path] = set()
 
 
 async def build(azure: Azure, environment: Environment) -> Path:
@@ -125,8 +126,8 @@ def variables(azure: Azure, environment: Path) -> dict[str, str]:
 
 
 def sweep(azure: Azure) -> None:
-    """Removes builds that a stop interrupted; to be called before anything is built."""
-    for left in azure.directory.environments.glob(".building-*"):
+    """Removes builds that a stop interrupted."""
+    for left in set(azure.directory.environments.glob(".building-*")) - _making:
         shutil.rmtree(left, ignore_errors=True)
 
 
@@ -137,6 +138,7 @@ async def _make(azure: Azure, environment: Environment, target: Path) -> None:
     work = target.parent / f".building-{uuid.uuid4().hex}"
     settings = {**azure.package_environment(), "UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1"}
     settings.pop("VIRTUAL_ENV", None)
+    _making.add(work)
     try:
         interpreter = await _interpreter(environment.python, settings, log)
         # Relocatable: its scripts find their interpreter beside themselves, also after the rename below.
@@ -151,6 +153,7 @@ async def _make(azure: Azure, environment: Environment, target: Path) -> None:
         work.rename(target)
     finally:
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+        _making.discard(work)
 
 
 async def _interpreter(version: str | None, settings: Mapping[str, str], log: Path) -> str:

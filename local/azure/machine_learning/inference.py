@@ -2,7 +2,8 @@
 
 Answers as managed online endpoints do (Azure docs, "HTTP status codes for online endpoints"): 401 without the right
 key or token, 404 where no deployment has traffic, 408 where the model takes longer than its request time-out, and 424
-where the model answers with an error, whose own status is in ``ms-azureml-model-error-statuscode``.
+where the model answers with an error, whose own status is in ``ms-azureml-model-error-statuscode``. 429 never comes:
+requests beyond what a deployment works on wait. ``MLOPS_LOCAL_TRAFFIC_SEED`` makes the split of traffic repeatable.
 """
 
 from __future__ import annotations

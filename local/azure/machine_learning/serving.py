@@ -103,9 +103,11 @@ class Serving:
         self._running: dict[str, Running] = {}
         self._starting: dict[str, asyncio.Event] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._started = asyncio.Event()
 
     async def deploy(self, wanted: Plan) -> None:
         """Starts a deployment's server; the one it replaces ends once the new one is live."""
+        await self._started.wait()
         async with self._locks.setdefault(wanted.id.lower(), asyncio.Lock()):
             await self._deploy(wanted)
 
@@ -155,9 +157,10 @@ class Serving:
     async def address(self, resource_id: str) -> str | None:
         """Where a deployment answers; waits while it is being started. None: it isn't, or not soon enough."""
         key = resource_id.lower()
-        if key in self._starting:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_RESUME_SECONDS):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_RESUME_SECONDS):
+                await self._started.wait()
+                if key in self._starting:
                     await self._starting[key].wait()
         running = self._running.get(key)
         return await running.server.address(_RECOVERY_SECONDS) if running else None
@@ -182,12 +185,15 @@ class Serving:
             content,
         )
 
-    async def resume(self) -> None:
-        """Starts what had succeeded before local Azure stopped, all at once, in the background."""
+    async def start(self) -> None:
+        """Listens for collected data, and starts what had succeeded before local Azure stopped, in the background."""
+        await self.collection.start()
+        self._azure.spawn("write collected data", self.collection.run())
         for record in self._azure.store.of_type(DEPLOYMENT):
             if (record.body.get("properties") or {}).get("provisioningState") == "Succeeded":
                 self._starting[record.id.lower()] = asyncio.Event()
                 self._azure.spawn(f"resume {record.name}", self._resume(record))
+        self._started.set()
 
     async def stop(self) -> None:
         """Ends all servers and writes what was collected."""
@@ -313,10 +319,7 @@ async def remove(azure: Azure, record: Record) -> None:
 async def start(azure: Azure) -> None:
     """Takes collected data, and starts the deployments again that ran before."""
     environment_build.sweep(azure)
-    serving = of(azure)
-    await serving.collection.start()
-    azure.spawn("write collected data", serving.collection.run())
-    await serving.resume()
+    await of(azure).start()
 
 
 async def stop(azure: Azure) -> None:
