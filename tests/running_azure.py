@@ -26,12 +26,12 @@ class LocalAzure:
     """A running local Azure."""
 
     dir: LocalDir
-    process: subprocess.Popen[bytes]
-    env: dict[str, str]
+    process: subprocess.Popen[bytes] = field(repr=False)
+    env: dict[str, str] = field(repr=False)
     port: int
     subscription_id: str = SUBSCRIPTION_ID
     _session: requests.Session | None = field(default=None, repr=False)
-    _token: str = ""
+    _token: str = field(default="", repr=False)
 
     @property
     def session(self) -> requests.Session:

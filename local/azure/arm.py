@@ -180,6 +180,7 @@ class Arm:
     async def _write(
         self, call: Call, resource_id: ResourceId, kind: ResourceType, body: Json, old: Record | None
     ) -> Answer:
+        self._check_subscription(resource_id)
         resource_id = self._canonical(resource_id, kind, old)
         if kind.makes_parent is None or not self._below_existing(resource_id.parent):
             self._check_writable(resource_id)

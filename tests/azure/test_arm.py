@@ -34,29 +34,40 @@ def test_a_request_without_an_api_version_is_refused(local_azure: LocalAzure, gr
 
 
 def test_a_request_without_a_token_is_challenged(local_azure: LocalAzure, group: str) -> None:
-    response = local_azure.session.get(f"https://management.azure.com{group}?api-version={GROUPS}", timeout=30)
+    response = local_azure.session.get(
+        f"https://management.azure.com{group}?api-version={GROUPS}", timeout=30
+    )
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"].startswith("Bearer authorization_uri=")
 
 
-def test_a_token_for_another_audience_or_of_another_signer_is_refused(local_azure: LocalAzure, group: str) -> None:
+def test_a_token_for_another_audience_or_of_another_signer_is_refused(
+    local_azure: LocalAzure, group: str
+) -> None:
     url = f"https://management.azure.com{group}?api-version={GROUPS}"
     wrong = local_azure.token("https://storage.azure.com/.default")
     head, payload, _ = local_azure.token().split(".")
     forged = f"{head}.{payload}.{'A' * 342}"
-    for token, expected in ((wrong, "InvalidAuthenticationTokenAudience"), (forged, "InvalidAuthenticationToken")):
+    for token, expected in (
+        (wrong, "InvalidAuthenticationTokenAudience"),
+        (forged, "InvalidAuthenticationToken"),
+    ):
         response = local_azure.session.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
         assert (response.status_code, code(response.json())) == (401, expected)
 
 
 def test_every_answer_carries_request_ids(local_azure: LocalAzure, group: str) -> None:
-    _, headers, _ = local_azure.arm("GET", group, api_version=GROUPS, headers={"x-ms-client-request-id": "mine"})
+    _, headers, _ = local_azure.arm(
+        "GET", group, api_version=GROUPS, headers={"x-ms-client-request-id": "mine"}
+    )
     assert headers["x-ms-request-id"]
     assert headers["x-ms-correlation-request-id"]
     assert headers["x-ms-client-request-id"] == "mine"
 
 
-def test_ids_ignore_case_and_keep_the_spelling_they_were_made_with(local_azure: LocalAzure, group: str) -> None:
+def test_ids_ignore_case_and_keep_the_spelling_they_were_made_with(
+    local_azure: LocalAzure, group: str
+) -> None:
     path = registry(group)
     shouted = path.replace("resourceGroups", "RESOURCEGROUPS").replace("registries", "Registries")
     made = local_azure.put(shouted, REGISTRY, api_version="2023-07-01")
@@ -69,7 +80,9 @@ def test_a_resource_needs_its_group_and_its_parent(local_azure: LocalAzure, grou
     missing = f"/subscriptions/{local_azure.subscription_id}/resourceGroups/{unique('no-')}"
     status, _, answer = local_azure.arm("PUT", registry(missing), REGISTRY, api_version="2023-07-01")
     assert (status, code(answer)) == (404, "ResourceGroupNotFound")
-    child = f"{group}/providers/Microsoft.Storage/storageAccounts/nothere/blobServices/default/containers/data"
+    child = (
+        f"{group}/providers/Microsoft.Storage/storageAccounts/nothere/blobServices/default/containers/data"
+    )
     status, _, answer = local_azure.arm("PUT", child, {"properties": {}}, api_version="2024-01-01")
     assert (status, code(answer)) == (404, "ParentResourceNotFound")
     other = "/subscriptions/99999999-0000-4000-8000-000000000001/resourceGroups/x"
@@ -77,7 +90,9 @@ def test_a_resource_needs_its_group_and_its_parent(local_azure: LocalAzure, grou
     assert (status, code(answer)) == (404, "SubscriptionNotFound")
 
 
-def test_an_unknown_type_and_an_unknown_action_are_named_and_not_pretended(local_azure: LocalAzure, group: str) -> None:
+def test_an_unknown_type_and_an_unknown_action_are_named_and_not_pretended(
+    local_azure: LocalAzure, group: str
+) -> None:
     path = f"{group}/providers/Microsoft.Compute/virtualMachines/vm"
     status, _, answer = local_azure.arm("PUT", path, {}, api_version="2024-01-01")
     assert (status, code(answer)) == (501, "NotSupportedByLocalAzure")
@@ -93,7 +108,10 @@ def test_a_creation_goes_through_its_states(local_azure: LocalAzure, group: str)
     path = registry(group)
     status, headers, body = local_azure.arm("PUT", path, REGISTRY, api_version="2023-07-01")
     assert (status, body["properties"]["provisioningState"]) == (201, "Creating")
-    assert "/providers/Microsoft.ContainerRegistry/locations/westeurope/operationStatuses/" in headers["Azure-AsyncOperation"]
+    assert (
+        "/providers/Microsoft.ContainerRegistry/locations/westeurope/operationStatuses/"
+        in headers["Azure-AsyncOperation"]
+    )
     document = local_azure.wait(headers, api_version="2023-07-01")
     assert document["status"] == "Succeeded"
     _, _, found = local_azure.arm("GET", path, api_version="2023-07-01")
@@ -109,7 +127,9 @@ def test_the_location_of_a_resource_cannot_change(local_azure: LocalAzure, group
     moved = {**REGISTRY, "location": "northeurope"}
     status, _, answer = local_azure.arm("PUT", path, moved, api_version="2023-07-01")
     assert (status, code(answer)) == (409, "InvalidResourceLocation")
-    status, _, answer = local_azure.arm("PUT", registry(group), {**REGISTRY, "location": "atlantis"}, api_version="2023-07-01")
+    status, _, answer = local_azure.arm(
+        "PUT", registry(group), {**REGISTRY, "location": "atlantis"}, api_version="2023-07-01"
+    )
     assert (status, code(answer)) == (400, "LocationNotAvailableForResourceType")
 
 
@@ -129,7 +149,9 @@ def test_a_patch_merges_tags_and_properties(local_azure: LocalAzure, group: str)
 def test_conditions_are_honoured(local_azure: LocalAzure, group: str) -> None:
     path = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{unique('id-')}"
     body = {"location": "westeurope"}
-    _, headers, _ = local_azure.arm("PUT", path, body, api_version="2023-01-31", headers={"If-None-Match": "*"})
+    _, headers, _ = local_azure.arm(
+        "PUT", path, body, api_version="2023-01-31", headers={"If-None-Match": "*"}
+    )
     etag = headers["ETag"]
     again, _, _ = local_azure.arm("PUT", path, body, api_version="2023-01-31", headers={"If-None-Match": "*"})
     right, _, _ = local_azure.arm("PUT", path, body, api_version="2023-01-31", headers={"If-Match": etag})
@@ -168,13 +190,17 @@ def test_deleting_what_is_not_there_is_no_error(local_azure: LocalAzure, group: 
     assert local_azure.arm("DELETE", registry(group), api_version="2023-07-01")[0] == 204
 
 
-def test_clients_find_tenant_subscription_locations_and_providers(local_azure: LocalAzure, group: str) -> None:
+def test_clients_find_tenant_subscription_locations_and_providers(
+    local_azure: LocalAzure, group: str
+) -> None:
     subscription = f"/subscriptions/{local_azure.subscription_id}"
     for path in ("/subscriptions", "/tenants", f"{subscription}/locations", f"{subscription}/providers"):
         status, _, body = local_azure.arm("GET", path, api_version="2022-12-01")
         assert status == 200
         assert body["value"]
-    _, _, provider = local_azure.arm("GET", f"{subscription}/providers/microsoft.storage", api_version="2021-04-01")
+    _, _, provider = local_azure.arm(
+        "GET", f"{subscription}/providers/microsoft.storage", api_version="2021-04-01"
+    )
     assert "storageAccounts" in {found["resourceType"] for found in provider["resourceTypes"]}
     local_azure.put(registry(group), REGISTRY, api_version="2023-07-01")
     _, _, resources = local_azure.arm("GET", f"{group}/resources", api_version="2021-04-01")

@@ -27,6 +27,9 @@ loki.prototype.configureOptions = function (options, initial) {
   return configure.call(this, { ...options, autosaveInterval: 500 }, initial);
 };
 
+// Local Azure reads standard output; when it was killed, what is written there must not end this process before it saved.
+process.stdout.on("error", () => {});
+
 const lines = readline.createInterface({ input: process.stdin });
 lines.on("line", (line) => {
   const { account, keys } = JSON.parse(line);

@@ -1,0 +1,183 @@
+"""``python -m local``: what it says and does, with bad input above all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local import service
+from local.settings import REPOSITORY, LocalDir
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+class Shell:
+    """Runs ``python -m local`` with a folder of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.dir = LocalDir(root / "local")
+        self.env = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("AZURE_", "ARM_", "MLOPS_LOCAL"))
+        }
+        self.env |= {"MLOPS_LOCAL_DIR": str(self.dir.root), "MLOPS_LOCAL_PORT": "0", "COLUMNS": "500"}
+
+    def run(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "local", *arguments],
+            cwd=REPOSITORY,
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=90,
+            check=False,
+        )
+
+    def refused(self, *arguments: str, **env: str) -> str:
+        """The one line that a command fails with."""
+        result = self.run(*arguments, **env)
+        assert result.returncode == 1, result
+        assert "Traceback" not in result.stdout + result.stderr
+        lines = (result.stdout + result.stderr).strip().splitlines()
+        assert len(lines) == 1, lines
+        return lines[0]
+
+
+@pytest.fixture
+def shell() -> Generator[Shell]:
+    root = Path(tempfile.mkdtemp(prefix="mlops-"))
+    shell = Shell(root)
+    yield shell
+    service.stop(shell.dir)
+    root.chmod(0o700)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def test_start_status_env_stop_and_reset(shell: Shell) -> None:
+    started = json.loads(shell.run("start", "--json").stdout)
+    assert started["running"]
+    assert not started["alreadyRunning"]
+    again = json.loads(shell.run("start", "--json").stdout)
+    assert again["alreadyRunning"]
+    assert again["pid"] == started["pid"]
+    status = json.loads(shell.run("status", "--json").stdout)
+    assert status["port"] == started["port"]
+    assert "is running" in shell.run("status").stdout
+
+    shell.dir.stack.write_text(json.dumps({"resourceGroup": "rg-x", "workspace": "mlw-x"}))
+    shown = subprocess.run(
+        ["sh", "-c", 'eval "$1" && env', "sh", shell.run("env").stdout],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    variables = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
+    assert variables["HTTPS_PROXY"] == f"http://127.0.0.1:{started['port']}"
+    assert variables["NO_PROXY"] == "localhost,127.0.0.1"
+    assert Path(variables["REQUESTS_CA_BUNDLE"]).is_file()
+    assert variables["AZURE_CLIENT_SECRET"] == variables["ARM_CLIENT_SECRET"]
+    assert (variables["AZURE_RESOURCE_GROUP"], variables["AZURE_WORKSPACE_NAME"]) == ("rg-x", "mlw-x")
+    assert "listening on" in shell.run("logs").stdout
+    assert "there are: azure" in shell.refused("logs", "nothing")
+
+    assert "is stopped" in shell.run("stop").stdout
+    assert shell.run("status").returncode == 3
+    assert shell.dir.database.exists()
+    shell.run("reset", "--yes")
+    assert not shell.dir.database.exists()
+    assert not shell.dir.blobs.exists()
+
+
+def test_env_of_what_does_not_run_is_one_line_and_starts_nothing(shell: Shell) -> None:
+    assert "python -m local start" in shell.refused("env")
+    assert not shell.dir.root.exists()
+
+
+def test_stop_without_a_server_is_no_error(shell: Shell) -> None:
+    result = shell.run("stop")
+    assert (result.returncode, result.stdout) == (0, "Local Azure was not running.\n")
+
+
+def test_a_port_in_use_is_named_with_the_remedy(shell: Shell) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        line = shell.refused("start", MLOPS_LOCAL_PORT=port)
+    assert port in line
+    assert "MLOPS_LOCAL_PORT" in line
+    assert str(os.getpid()) in line
+
+
+def test_a_port_that_is_none_is_refused(shell: Shell) -> None:
+    assert "MLOPS_LOCAL_PORT=http is no port" in shell.refused("start", MLOPS_LOCAL_PORT="http")
+
+
+def test_a_killed_server_is_noticed_and_started_again(shell: Shell) -> None:
+    first = json.loads(shell.run("start", "--json").stdout)
+    os.kill(first["pid"], 9)
+    assert shell.run("status").returncode == 3
+    assert "not running" in shell.refused("env")
+    second = json.loads(shell.run("start", "--json").stdout)
+    assert second["pid"] != first["pid"]
+
+
+@pytest.mark.parametrize(
+    "damage", [b"this is no database, whatever it was before" * 50, b"SQLite format 3\x00" + b"\xff" * 8000]
+)
+def test_a_damaged_database_is_one_line_with_the_remedy(shell: Shell, damage: bytes) -> None:
+    shell.dir.root.mkdir(parents=True)
+    shell.dir.database.write_bytes(damage)
+    line = shell.refused("start")
+    assert "azure.db is damaged" in line
+    assert "python -m local reset" in line
+    assert shell.dir.database.read_bytes() == damage
+
+
+def test_a_damaged_identity_and_ca_are_one_line_each(shell: Shell) -> None:
+    shell.dir.root.mkdir(parents=True)
+    shell.dir.identity.write_text("{")
+    assert "identity.json is damaged" in shell.refused("start")
+    shell.dir.identity.unlink()
+    shell.dir.authority.mkdir(exist_ok=True)
+    for name in ("ca.pem", "ca-key.pem"):
+        (shell.dir.authority / name).write_text("no certificate")
+    assert "The local CA in" in shell.refused("start")
+
+
+def test_a_folder_that_cannot_be_written_is_named(shell: Shell) -> None:
+    shell.dir.root.parent.joinpath("local").write_text("a file where the folder should be")
+    line = shell.refused("start")
+    assert str(shell.dir.root) in line
+    assert "MLOPS_LOCAL_DIR" in line
+    shell.dir.root.unlink()
+
+
+def test_azurite_that_is_not_installed_is_told(shell: Shell) -> None:
+    line = shell.refused("start", MLOPS_TOOLS_DIR=str(shell.dir.root.parent / "tools"))
+    assert "make setup" in line
+
+
+def test_a_shell_that_points_at_local_azure_can_restart_it(shell: Shell) -> None:
+    shell.run("start")
+    variables = json.loads(shell.run("env", "--json").stdout)
+    shell.run("stop")
+    assert json.loads(shell.run("start", "--json", **variables).stdout)["running"]
+    bundle = Path(variables["REQUESTS_CA_BUNDLE"]).read_text()
+    authority = (shell.dir.authority / "ca.pem").read_text()
+    assert bundle.count(authority.strip()) == 1
+    packages = service.package_variables({**shell.env, **variables})
+    assert not any(name.startswith("AZURE_") for name in packages)
+    assert packages["REQUESTS_CA_BUNDLE"] != variables["REQUESTS_CA_BUNDLE"]
