@@ -28,7 +28,9 @@ def _edited(text: str, document: dict[str, Any]) -> str | None:
     if not isinstance(root, yaml.MappingNode):
         return None
     before = yaml.safe_load(text)
-    edits = _edits(text, root, before, {key: value for key, value in document.items() if key != _CONFIG}, first=True)
+    edits = _edits(
+        text, root, before, {key: value for key, value in document.items() if key != _CONFIG}, first=True
+    )
     section = next((value for key, value in root.value if key.value == _CONFIG), None)
     if isinstance(section, yaml.MappingNode) and section.value:
         edits += _edits(text, section, before[_CONFIG], document.get(_CONFIG) or {}, first=False)

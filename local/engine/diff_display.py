@@ -16,7 +16,7 @@ def value_text(value: Any) -> str:
         return "[secret]"
     if value == UNKNOWN_STRING:
         return "[unknown]"
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace(f'"{UNKNOWN_STRING}"', "[unknown]")
 
 
 def _inputs(meta: Meta, key: str) -> dict[str, Any]:
