@@ -315,3 +315,38 @@ def test_sizes_are_listed(ml_client: MLClient) -> None:
     found = {one.name: one for one in ml_client.compute.list_sizes()}
     assert vars(found["Standard_DS3_v2"])["vCPUs"] == 4
     assert len(found) == len(vm_size.SIZES)
+
+
+def test_a_workspace_has_the_user_assigned_identity_it_was_given(
+    local_azure: LocalAzure, workspace: Workspace
+) -> None:
+    identity = (
+        f"{workspace.group_id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{unique('id-')}"
+    )
+    path, body = another(workspace)
+    body["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}}
+    status, _, refused = local_azure.arm("PUT", path, body, api_version=VERSION)
+    assert (status, refused["error"]["code"]) == (400, "FailedIdentityOperation")
+    made = local_azure.put(identity, {"location": "westeurope"}, api_version="2024-11-30")
+    status, _, refused = local_azure.arm("PUT", path, body, api_version=VERSION)
+    assert status == 400
+    assert "primaryUserAssignedIdentity" in refused["error"]["message"]
+    body["properties"]["primaryUserAssignedIdentity"] = identity
+    found = local_azure.put(path, body, api_version=VERSION)
+    assert found["identity"]["type"] == "UserAssigned"
+    users = found["identity"]["userAssignedIdentities"]
+    assert users[identity]["principalId"] == made["properties"]["principalId"]
+    delete(local_azure, f"{path}?forceToPurge=true")
+
+
+def test_a_cluster_has_one_kind_of_identity(local_azure: LocalAzure, workspace: Workspace) -> None:
+    inner = {"vmSize": "Standard_DS3_v2", "scaleSettings": {"maxNodeCount": 1}}
+    user = f"{workspace.group_id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/u"
+    body = {
+        "location": "westeurope",
+        "identity": {"type": "SystemAssigned,UserAssigned", "userAssignedIdentities": {user: {}}},
+        "properties": {"computeType": "AmlCompute", "properties": inner},
+    }
+    status, _, refused = local_azure.arm("PUT", f"{workspace.id}/computes/both", body, api_version=VERSION)
+    assert status == 400
+    assert "not both" in refused["error"]["message"]

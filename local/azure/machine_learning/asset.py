@@ -44,6 +44,8 @@ class Kind:
     container: tuple[str, ...] = ()
     #: what of the properties counts when a version is put again; None: all that is fixed
     content: Callable[[Json], Json] | None = None
+    #: what follows from a version that was just made
+    made: Callable[[Azure, Record], None] | None = None
     #: the records that a list of versions is about; None: those of the asset
     among: Callable[[Azure, Call, list[Record]], list[Record]] | None = None
 
@@ -59,11 +61,17 @@ class Kind:
             ResourceType(
                 f"{WORKSPACE}/{self.collection}/versions",
                 prepare=self._prepare_version,
+                settle=self._settle_version if self.made else None,
+                settle_now=True,
                 listing=self._list_versions,
                 makes_parent=self._make_container,
                 actions=actions or {},
             ),
         )
+
+    async def _settle_version(self, azure: Azure, record: Record) -> None:
+        if self.made and record.created_at == record.modified_at:
+            self.made(azure, record)
 
     def _list_versions(self, azure: Azure, call: Call, records: list[Record]) -> list[Record]:
         return listing(azure, call, self.among(azure, call, records) if self.among else records)

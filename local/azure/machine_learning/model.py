@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.azure import event_grid
 from local.azure.errors import bad_request
 from local.azure.machine_learning import asset, asset_location
 
 if TYPE_CHECKING:
     from local.azure.azure import Azure
-    from local.azure.resource_type import Json, ResourceId
+    from local.azure.resource_type import Json, Record, ResourceId
 
 _TYPES = ("custom_model", "mlflow_model", "triton_model")
 
@@ -32,5 +33,31 @@ def _complete(azure: Azure, resource_id: ResourceId, properties: Json) -> Json:
     }
 
 
-MODEL = asset.Kind("models", fixed=("modelUri", "modelType"), complete=_complete, refusal=asset.path_refusal)
+def _made(azure: Azure, record: Record) -> None:
+    """Publishes ``ModelRegistered`` (Azure docs, "Azure Machine Learning as an Event Grid source")."""
+    name, version = azure.parse(record.id).names[-2:]
+    properties: Json = record.body["properties"]
+    if properties["isAnonymous"]:
+        return
+    event_grid.publish(
+        azure,
+        asset.workspace_of(record.id),
+        "Microsoft.MachineLearningServices.ModelRegistered",
+        f"models/{name}:{version}",
+        {
+            "ModelName": name,
+            "ModelVersion": version,
+            "ModelTags": properties["tags"],
+            "ModelProperties": properties["properties"],
+        },
+    )
+
+
+MODEL = asset.Kind(
+    "models",
+    fixed=("modelUri", "modelType"),
+    complete=_complete,
+    refusal=asset.path_refusal,
+    made=_made,
+)
 TYPES = MODEL.types()

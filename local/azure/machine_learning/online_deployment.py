@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from local.azure import event_grid
 from local.azure.errors import ArmError, bad_request, unsupported
 from local.azure.machine_learning import asset_location, vm_size
 from local.azure.machine_learning.asset import workspace_of
@@ -181,6 +182,22 @@ async def _settle(azure: Azure, record: Record) -> None:
     from local.azure.machine_learning import serving  # noqa: PLC0415 (it imports what runs servers)
 
     await serving.deploy(azure, record)
+    _, endpoint, _ = azure.parse(record.id).names
+    model = str(record.body["properties"].get("model") or "").split("/")
+    # A failed deployment publishes nothing (Azure docs, "Azure Machine Learning as an Event Grid source").
+    event_grid.publish(
+        azure,
+        workspace_of(record.id),
+        "Microsoft.MachineLearningServices.ModelDeployed",
+        f"endpoints/{endpoint}",
+        {
+            "ServiceName": endpoint,
+            "ServiceComputeType": "Managed",
+            "ModelIds": f"{model[-3]}:{model[-1]}" if len(model) > 2 else "",
+            "ServiceTags": record.body.get("tags") or {},
+            "ServiceProperties": {"deployment": record.name},
+        },
+    )
 
 
 async def _vanish(azure: Azure, record: Record) -> None:
