@@ -13,6 +13,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ T = TypeVar("T")
 SETTLED = frozenset({"succeeded", "failed", "canceled"})
 FINISHED = frozenset({"completed", "failed", "canceled", "notresponding"})
 _LONGEST = 600
+#: How Python prints an exception, maybe behind a log's time and level.
+_RAISED = re.compile(r"^(.*\s)?([A-Za-z_]\w*\.)*[A-Z]\w*(Error|Exception): \S")
 #: What azure-identity starts a page of text with when there is nobody to be.
 _NO_CREDENTIAL = "DefaultAzureCredential failed to retrieve a token"
 _SECRET = re.compile(r"(?i)\b(sig|accountkey|sharedaccesskey|code)=[^&\s;\"']+|bearer\s+[\w.~+/-]+=*")
@@ -183,11 +186,19 @@ _lock = threading.RLock()
 _clients: dict[tuple[str, str, str], MLClient] = {}
 
 
+def load() -> None:
+    """Imports azure-ai-ml, once. Its modules import each other in circles: two threads at it would deadlock."""
+    with _lock:
+        _quiet()
+        for name in ("azure.ai.ml", "azure.ai.ml.constants", "azure.ai.ml.entities"):
+            import_module(name)
+
+
 def _client(subscription_id: str, resource_group: str, workspace: str) -> MLClient:
     key = (subscription_id, resource_group.lower(), workspace.lower())
     with _lock:
         if key not in _clients:
-            _quiet()
+            load()
             from azure.ai.ml import MLClient  # noqa: PLC0415
 
             _clients[key] = MLClient(
@@ -246,6 +257,14 @@ def subscription(named: str | None) -> str:
 def word(value: Any) -> str:
     """A state in lower case, whether Azure's library made an enumeration of it or left it a string."""
     return str(getattr(value, "value", value)).lower()
+
+
+def last_words(log: str, *, lines: int = 5, longest: int = _LONGEST) -> str:
+    """What a log says about a failure, in one line: the last exception in it, else how it ends."""
+    said = [line.strip() for line in log.splitlines() if line.strip()]
+    raised = [line for line in said if _RAISED.match(line)]
+    shown = raised[-1] if raised else " | ".join(said[-lines:])
+    return _SECRET.sub("…", shown)[-longest:]
 
 
 def status(error: BaseException) -> int | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi.dynamic
 
 from ml import training
-from ml.client import AzureMLError
+from ml.client import AzureMLError, load
 from ml.provider import Made, Props, Provider, known
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ def _outlook(door: Door | None, news: Props) -> str:
 
 def _registered(door: Door, name: str, lineage: str) -> Any:
     """The newest version with this lineage, archived ones included."""
+    load()
     from azure.ai.ml.constants import ListViewType  # noqa: PLC0415
 
     versions = door.find(

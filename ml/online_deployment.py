@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi.dynamic
 
-from ml.client import SETTLED, AzureMLError, word
+from ml.client import SETTLED, AzureMLError, last_words, word
 from ml.provider import Made, Props, Provider
 from ml.smoke import mismatch
 from ml.traffic import live
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ml.client import Door
 
-_LOG_LINES = 8
+_LOG_LINES = 200
 _SHOWN = 300
 #: What a router may say while a new deployment becomes known to it.
 _NOT_YET = frozenset({404, 424, 429, 502, 503, 504})
@@ -192,8 +192,8 @@ def _last_words(door: Door, endpoint: str, name: str) -> str:
         log = door.client.online_deployments.get_logs(name, endpoint, _LOG_LINES)
     except Exception:  # noqa: BLE001 - the failure itself matters more than why its log can't be read
         return ""
-    lines = [line.strip() for line in str(log).splitlines() if line.strip()]
-    return f"; its log ends: {' | '.join(lines[-_LOG_LINES:])[-_SHOWN * 2 :]}" if lines else ""
+    words = last_words(str(log), longest=_SHOWN)
+    return f"; its log says: {words}" if words else ""
 
 
 def _same(mine: str, theirs: Any) -> str:

@@ -26,7 +26,7 @@ from pulumi.dynamic import (
 )
 from pulumi.runtime.rpc import UNKNOWN
 
-from ml.client import AzureMLError, Door, Settings, subscription
+from ml.client import AzureMLError, Door, Settings, load, subscription
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -147,6 +147,7 @@ class Provider(ResourceProvider):
         door = self._door(props)
         if door is None:
             raise AzureMLError(f"{type(self).__name__}: the workspace isn't known")
+        load()
         return door
 
     def _door(self, props: Props) -> Door | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
-from ml.client import FINISHED, AzureMLError, word
+from ml.client import FINISHED, AzureMLError, last_words, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 DATASTORE = "workspaceblobstore"
 #: Where Azure ML keeps what jobs wrote to their consoles.
 _LOG_DATASTORE = "workspaceartifactstore"
-_LOG_LINES = 5
 _ATTEMPTS = 1000
 
 
@@ -201,9 +200,9 @@ def _last_words(door: Door, job: str) -> str:
         text = _log(door, step)
     except Exception:  # noqa: BLE001 - the failure itself matters more than why its log can't be read
         return ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
     shown = f" in step {failed.display_name or step}" if failed is not None else ""
-    return f"{shown}: {' | '.join(lines[-_LOG_LINES:])}" if lines else shown
+    words = last_words(text)
+    return f"{shown}: {words}" if words else shown
 
 
 def _log(door: Door, step: str) -> str:

@@ -268,6 +268,25 @@ def test_without_credentials_the_error_says_how_to_sign_in():
     assert "AADSTS7000215" in client.explain(RefusedError(None, f"{page} AADSTS7000215: wrong secret"))
 
 
+def test_the_last_words_of_a_log_are_its_last_exception_else_its_end():
+    log = """
+        Traceback (most recent call last):
+          File "score.py", line 2, in init
+        ValueError: no such feature
+        Worker exiting (pid: 7)
+        Shutting down: Master
+    """
+    assert client.last_words(log) == "ValueError: no such feature"
+    assert client.last_words("one\ntwo\n\nthree\n", lines=2) == "two | three"
+    assert client.last_words("azure.core.exceptions.HttpResponseError: sig=abc said no\nbye") == (
+        "azure.core.exceptions.HttpResponseError: … said no"
+    )
+    assert client.last_words("2026-11-21 E [1] gunicorn - Reason: Worker failed\n") == (
+        "2026-11-21 E [1] gunicorn - Reason: Worker failed"
+    )
+    assert client.last_words("") == ""
+
+
 def test_a_403_of_a_fresh_role_assignment_is_tried_again_and_a_lasting_one_is_an_error():
     said = []
     door = Door(Settings("s", poll_interval=0.01, permission_timeout=5), "g", "w", said.append)
@@ -294,3 +313,22 @@ def test_waiting_has_an_end():
     door = Door(Settings("s", poll_interval=0.01), "g", "w")
     with pytest.raises(AzureMLError, match=r"job x: not finished after 0 s; the next `up` goes on"):
         door.until("job x", lambda: False, bool, 0.03)
+
+
+def test_many_threads_may_import_azure_ai_ml_at_once():
+    code = """
+        import sys, warnings
+        warnings.simplefilter("ignore")
+        from concurrent.futures import ThreadPoolExecutor
+        from ml import client
+        def work(number):
+            client.load()
+            from azure.ai.ml.entities import Environment, ManagedOnlineEndpoint
+            return Environment is not None
+        with ThreadPoolExecutor(8) as pool:
+            print(all(pool.map(work, range(8))))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "True"
