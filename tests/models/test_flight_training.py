@@ -49,6 +49,16 @@ def test_the_same_inputs_make_the_same_model(trained, sliced, tmp_path, flights)
         assert (trained[output] / name).read_bytes() == (again[output] / name).read_bytes()
 
 
+def test_with_another_month_to_learn_from_the_one_after_it_is_judged(flights, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in (1, 2):
+        shutil.copy(flights / f"2013-{number:02}.csv.gz", data)
+    outputs = run(tmp_path / "out", data, train_months="1")
+    february = month(flights, 2)["arr_delay"].notna().sum()
+    assert json.loads((outputs["model"] / "metrics.json").read_text())["rows"] == february
+
+
 def test_the_reference_has_the_features_as_the_endpoint_receives_them(trained):
     columns = read_csv(trained["reference"])
     assert tuple(columns) == features.FEATURES
@@ -95,7 +105,8 @@ def test_data_that_is_not_what_it_must_be_stops_the_pipeline_with_a_reason(
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"train_months": "1-4"}, "must all come after the training months"),
+        ({"test_months": "2-4"}, "must all come after the training months"),
+        ({"train_months": "1-12"}, "no month is left to judge the model on"),
         ({"train_months": "first"}, "'first' names no months"),
         ({"test_months": "13"}, "outside 1 to 12"),
         ({"test_months": "6"}, "no file *-06.csv.gz in the data"),

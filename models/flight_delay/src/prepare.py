@@ -84,13 +84,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with YYYY-MM.csv.gz files")
     parser.add_argument("--train-months", required=True, help="for example 1-3")
     parser.add_argument(
-        "--test-months", required=True, help="for example 4; all later than those of training"
+        "--test-months", required=True, help="next, or for example 4-5: all later than those of training"
     )
     parser.add_argument(
         "--prepared", type=Path, required=True, help="output: train.csv, test.csv, validation.json"
     )
     arguments = parser.parse_args()
-    train, test = months(arguments.train_months), months(arguments.test_months)
+    train = months(arguments.train_months)
+    test = [max(train) + 1] if arguments.test_months == "next" else months(arguments.test_months)
+    if max(train) == 12:
+        raise DataError(
+            "December is a training month, so no month is left to judge the model on; train on fewer"
+        )
     if max(train) >= min(test):
         raise DataError(f"the test months {test} must all come after the training months {train}")
     arguments.prepared.mkdir(parents=True, exist_ok=True)
