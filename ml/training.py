@@ -70,6 +70,11 @@ def output_path(job: str, output: str) -> str:
     return f"azureml://datastores/{DATASTORE}/paths/azureml/{job}/{output}/"
 
 
+def _number(value: Any) -> Any:
+    """Every number comes out of a resource's properties as a float; a step that takes ``7`` refuses ``7.0``."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def overrides(plan: Plan, job: str, steps: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What is written over the pipeline's file, as ``load_job`` takes it. ``steps`` are the file's ``jobs``."""
     written: list[dict[str, Any]] = [
@@ -80,7 +85,7 @@ def overrides(plan: Plan, job: str, steps: Mapping[str, Any]) -> list[dict[str, 
         {"settings.default_compute": f"azureml:{plan.compute}"},
         {"inputs.data": {"type": "uri_folder", "path": plan.data}},
     ]
-    written += [{f"inputs.{name}": value} for name, value in plan.parameters.items()]
+    written += [{f"inputs.{name}": _number(value)} for name, value in plan.parameters.items()]
     written += [
         {f"outputs.{output}": {"type": "uri_folder", "path": output_path(job, output)}}
         for output in ("model", "reference")
