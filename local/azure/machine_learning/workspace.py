@@ -2,7 +2,8 @@
 
 A deleted workspace keeps its name until it is purged (``DELETE …?forceToPurge=true``, also after the deletion). What
 stood on its account stays, as on Azure. Omitted: recovery of a deleted workspace, hubs and projects, managed networks
-other than disabled ones, customer-managed keys.
+other than disabled ones, customer-managed keys, notebooks. ``MLClient.workspaces.begin_create`` deploys a template for a
+new workspace, and local Azure deploys none: PUT it.
 """
 
 from __future__ import annotations
