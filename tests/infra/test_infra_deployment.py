@@ -1,0 +1,116 @@
+"""The platform, deployed by the embedded engine to local Azure, from the first update to the end."""
+
+import json
+import os
+import subprocess
+
+import pytest
+import yaml
+from recorded_program import REPOSITORY, stack_values
+
+from local.stack import clean_environment
+
+ENGINE = REPOSITORY / "local" / "bin" / "pulumi"
+
+
+class Stack:
+    """A stack of the program without models, with state and settings of its own."""
+
+    def __init__(self, folder, azure):
+        self.settings = folder / "Pulumi.local.yaml"
+        (folder / "state").mkdir()
+        (folder / "Pulumi.yaml").write_text((REPOSITORY / "Pulumi.yaml").read_text())
+        self.env = {
+            **clean_environment(os.environ),
+            **azure.env,
+            "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_CONFIG_PASSPHRASE": "only here",
+        }
+        # Beside a project file of its own: `stack init` writes the stack's settings there.
+        self.command("stack", "init", "local", cwd=folder)
+        salt = yaml.safe_load(self.settings.read_text())["encryptionsalt"]
+        values = {**stack_values("local"), "models": []}
+        config = {f"mlops:{key}": value for key, value in values.items()}
+        self.settings.write_text(yaml.safe_dump({"config": config, "encryptionsalt": salt}))
+
+    def command(self, *words, cwd=REPOSITORY):
+        result = subprocess.run(
+            [ENGINE, *words], cwd=cwd, env=self.env, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert result.returncode == 0, f"{words}: {result.stdout}\n{result.stderr}"
+        return result.stdout
+
+    def run(self, *words):
+        return self.command(*words, "--stack", "local", "--config-file", str(self.settings))
+
+    def resources(self):
+        deployment = json.loads(self.command("stack", "export", "--stack", "local"))["deployment"]
+        return {
+            resource["urn"].rsplit("::", 1)[1]: resource
+            for resource in deployment.get("resources", [])
+            if resource["custom"]
+        }
+
+
+@pytest.fixture(scope="module")
+def stack(local_azure, tmp_path_factory):
+    """The platform, deployed."""
+    deployed = Stack(tmp_path_factory.mktemp("stack"), local_azure)
+    deployed.run("up", "--yes", "--skip-preview")
+    return deployed
+
+
+def test_a_second_update_changes_nothing(stack):
+    before = stack.resources()
+    stack.run("up", "--yes", "--skip-preview", "--expect-no-changes")
+    assert stack.resources().keys() == before.keys()
+
+
+def test_a_refresh_finds_no_difference_and_leaves_none_behind(stack):
+    stack.run("refresh", "--yes", "--expect-no-changes")
+    stack.run("preview", "--expect-no-changes")
+
+
+def test_azure_has_what_the_program_says(stack, local_azure):
+    resources = stack.resources()
+    workspace_id = resources["mlops-workspace-workspace"]["id"]
+    status, _, workspace = local_azure.arm("GET", workspace_id, api_version="2025-12-01")
+    assert status == 200
+    assert workspace["identity"]["type"] == "UserAssigned"
+    assert workspace["properties"]["v1LegacyMode"] is False
+    assert (
+        workspace["properties"]["storageAccount"].lower() == resources["mlops-storage-account"]["id"].lower()
+    )
+    status, _, datastore = local_azure.arm("GET", f"{workspace_id}/datastores/lake", api_version="2025-12-01")
+    assert status == 200
+    assert datastore["properties"]["credentials"]["credentialsType"] == "None"
+    for name, resource in resources.items():
+        if name.startswith(("mlops-access-", "mlops-workspace-access-")):
+            status, _, assignment = local_azure.arm("GET", resource["id"], api_version="2022-04-01")
+            assert status == 200
+            assert assignment["properties"]["principalType"] == "ServicePrincipal"
+
+
+def test_the_state_holds_no_key_of_any_account(stack, local_azure):
+    text = json.dumps(stack.resources())
+    for name in ("mlops-storage-account", "mlops-storage-lake"):
+        account = stack.resources()[name]["id"]
+        status, _, keys = local_azure.arm("POST", f"{account}/listKeys", api_version="2024-01-01")
+        assert status == 200
+        assert not [key for key in keys["keys"] if key["value"] in text]
+
+
+def test_a_destroyed_platform_leaves_nothing_and_comes_back_under_other_names(stack, local_azure):
+    first = stack.resources()
+    group = first["mlops-group"]["id"]
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert stack.resources() == {}
+    status, _, _ = local_azure.arm("GET", group, api_version="2024-03-01")
+    assert status == 404
+    stack.run("up", "--yes", "--skip-preview")
+    second = stack.resources()
+    assert second.keys() == first.keys()
+    # The vault's and the workspace's names are still taken by what was soft-deleted.
+    assert second["mlops-vault-vault"]["id"] != first["mlops-vault-vault"]["id"]
+    stack.run("destroy", "--yes", "--skip-preview")
