@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 from azure.ai.ml import MLClient
+from azure.ai.ml._artifacts._artifact_utilities import download_artifact_from_aml_uri
 from azure.ai.ml.entities import (
     CodeConfiguration,
     DataCollector,
@@ -170,23 +171,24 @@ def test_the_schema_of_the_endpoint_can_be_read(ml_client: MLClient, served):
     assert answer.json()["swagger"] == "2.0"
 
 
+def collected(ml_client: MLClient, deployment: str, folder: Path) -> list[dict]:
+    """The lines that a deployment's collector wrote so far."""
+    folder.mkdir()
+    uri = (
+        f"azureml://datastores/workspaceblobstore/paths/modelDataCollector/served/{deployment}/model_inputs/"
+    )
+    download_artifact_from_aml_uri(uri, str(folder), ml_client.datastores)
+    return [json.loads(line) for file in folder.rglob("*.jsonl") for line in file.read_text().splitlines()]
+
+
 def test_what_is_collected_is_in_blob_storage_a_second_later(ml_client: MLClient, post, tmp_path: Path):
     for number in range(5):
         post({"mark": "collected", "number": number}, deployment="blue")
-    rows: list[dict] = []
-    until = time.monotonic() + 10
-    wait = threading.Event()
+    rows, lines = [], []
+    until, wait = time.monotonic() + 10, threading.Event()
     while len(rows) < 5 and time.monotonic() < until:
         wait.wait(0.2)
-        target = tmp_path / str(time.monotonic())
-        from azure.ai.ml._artifacts._artifact_utilities import download_artifact_from_aml_uri
-
-        uri = "azureml://datastores/workspaceblobstore/paths/modelDataCollector/served/blue/model_inputs/"
-        target.mkdir()
-        download_artifact_from_aml_uri(uri, str(target), ml_client.datastores)
-        lines = [
-            json.loads(line) for file in target.rglob("*.jsonl") for line in file.read_text().splitlines()
-        ]
+        lines = collected(ml_client, "blue", tmp_path / str(time.monotonic()))
         rows = [row for line in lines for row in line["data"] if row.get("mark") == "collected"]
     assert [row["number"] for row in rows] == list(range(5))
     assert {line["type"] for line in lines} == {"azureml.inference.model_inputs"}
@@ -246,3 +248,19 @@ def test_a_dead_server_is_started_again(local_azure, post):
     while answer.status_code == 503 and time.monotonic() < until:
         answer = post(deployment="green")
     assert answer.json()["who"] == "green"
+
+
+def test_a_share_of_the_requests_is_mirrored_and_answered_by_the_other(
+    ml_client: MLClient, served, post, tmp_path: Path
+):
+    served.traffic, served.mirror_traffic = {"blue": 100, "green": 0}, {"green": 50}
+    ml_client.online_endpoints.begin_create_or_update(served).result()
+    assert {post({"mark": "mirrored"}).json()["who"] for _ in range(40)} == {"blue"}
+    copies, last = -1, -2
+    until, wait = time.monotonic() + 20, threading.Event()
+    while copies != last and time.monotonic() < until:
+        wait.wait(1.2)
+        lines = collected(ml_client, "green", tmp_path / str(time.monotonic()))
+        last, copies = copies, sum(row.get("mark") == "mirrored" for line in lines for row in line["data"])
+    # 20 expected; 40 draws leave [7, 33] once in 10,000 runs.
+    assert 7 <= copies <= 33

@@ -81,14 +81,25 @@ async def _score(azure: Azure, call: Call) -> Answer:
     refusal = _refusal(azure, endpoint, call)
     if refusal is not None:
         return _text(401, refusal, request)
+    properties: Mapping[str, Any] = endpoint.body.get("properties") or {}
     named = call.headers.get(_DEPLOYMENT_HEADER)
-    name = named or pick((endpoint.body.get("properties") or {}).get("traffic") or {}, _choice.random())
+    name = named or pick(properties.get("traffic") or {}, _choice.random())
     if name is None:
         return _text(404, "Not found: the endpoint has no deployment with traffic.", request)
     deployment = azure.store.get(f"{endpoint.id}/deployments/{name}")
     if deployment is None:
         return _text(404, f"Not found: the endpoint has no deployment '{name}'.", request)
+    if named is None:
+        _mirror(azure, call, endpoint, properties.get("mirrorTraffic") or {})
     return await _forward(azure, call, deployment, request)
+
+
+def _mirror(azure: Azure, call: Call, endpoint: Record, shares: Mapping[str, int]) -> None:
+    """Sends copies of a share of the requests to a deployment whose answers nobody gets."""
+    for name, share in shares.items():
+        deployment = azure.store.get(f"{endpoint.id}/deployments/{name}")
+        if deployment is not None and _choice.random() * 100 < share:
+            azure.spawn(f"mirror to {name}", _forward(azure, call, deployment, str(uuid.uuid4())))
 
 
 def _refusal(azure: Azure, endpoint: Record, call: Call) -> str | None:
@@ -118,16 +129,23 @@ def _is_entra_token(azure: Azure, call: Call) -> bool:
 
 async def _forward(azure: Azure, call: Call, deployment: Record, request: str) -> Answer:
     running = serving.of(azure)
-    address = await running.address(deployment.id)
-    if address is None:
-        return _text(
-            503, "Service unavailable: the deployment's server is not running; see its log.", request
-        )
+    async with running.lease(deployment.id) as address:
+        if address is None:
+            return _text(
+                503, "Service unavailable: the deployment's server is not running; see its log.", request
+            )
+        running.record(deployment.id, "request", request, "text/plain", call.content)
+        answer = await _ask(azure, call, deployment, address, request)
+    if isinstance(answer.body, bytes):
+        running.record(deployment.id, "response", request, "text/plain", answer.body)
+    return answer
+
+
+async def _ask(azure: Azure, call: Call, deployment: Record, address: str, request: str) -> Answer:
     settings: Mapping[str, Any] = (deployment.body.get("properties") or {}).get("requestSettings") or {}
     limit = seconds(settings.get("requestTimeout") or _DEFAULT_TIMEOUT)
     sent = {name: value for name, value in call.headers.items() if name.lower() in _PASSED_ON}
     sent["x-request-id"] = request
-    running.record(deployment.id, "request", request, "text/plain", call.content)
     try:
         async with _session(azure).request(
             call.method,
@@ -149,7 +167,6 @@ async def _forward(azure: Azure, call: Call, deployment: Record, request: str) -
         return _text(
             503, "Service unavailable: the deployment's server ended; it is being started again.", request
         )
-    running.record(deployment.id, "response", request, "text/plain", content)
     returned |= {"x-request-id": request, _DEPLOYMENT_HEADER: deployment.name}
     if status >= 400:
         returned |= {

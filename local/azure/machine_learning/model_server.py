@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from local.azure.errors import ArmError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from pathlib import Path
 
     from local.azure.azure import Azure, Child
@@ -66,6 +68,9 @@ class ModelServer:
         self._live = asyncio.Event()
         self._stopped = asyncio.Event()
         self._port = 0
+        self._leases = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def start(self, seconds: float = LIVE_SECONDS) -> None:
         """Starts the process; returns when it is live, raises ``ArmError`` with the end of its log if it isn't."""
@@ -84,14 +89,30 @@ class ModelServer:
             raise self._failure("ended before it was live", start)
         self._azure.spawn(f"watch {self._launch.name}", self._watch(child))
 
-    async def address(self, seconds: float) -> str | None:
-        """``http://127.0.0.1:PORT`` once the server is live; None if it isn't within ``seconds``."""
+    @asynccontextmanager
+    async def lease(self, seconds: float) -> AsyncGenerator[str | None]:
+        """``http://127.0.0.1:PORT`` once the server is live, kept while the lease lasts; None after ``seconds``."""
         try:
             async with asyncio.timeout(seconds):
                 await self._live.wait()
         except TimeoutError:
-            return None
-        return f"http://127.0.0.1:{self._port}"
+            yield None
+            return
+        self._leases += 1
+        self._idle.clear()
+        try:
+            yield f"http://127.0.0.1:{self._port}"
+        finally:
+            self._leases -= 1
+            if self._leases == 0:
+                self._idle.set()
+
+    async def retire(self, seconds: float) -> None:
+        """Ends the process when the last lease ends, after ``seconds`` at the latest."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        await self.stop()
 
     async def stop(self) -> None:
         """Ends the process; it isn't started again."""

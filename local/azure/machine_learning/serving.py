@@ -23,7 +23,7 @@ from local.azure.machine_learning import asset_download, asset_location, data_co
 from local.azure.machine_learning.model_server import Launch, ModelServer, tail
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from local.azure.azure import Azure
     from local.azure.resource_type import Record
@@ -32,6 +32,8 @@ DEPLOYMENT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deplo
 #: How long a request waits for a deployment that is started again with local Azure, and for one that died.
 _RESUME_SECONDS = 120.0
 _RECOVERY_SECONDS = 30.0
+#: The longest request that Azure allows.
+_REQUEST_SECONDS = 180.0
 _LAUNCHER = Path(__file__).with_name("inference_server.py")
 
 
@@ -136,7 +138,8 @@ class Serving:
         old = self._running.get(wanted.id.lower())
         self._running[wanted.id.lower()] = Running(server, sink)
         if old is not None:
-            await old.server.stop()
+            # What the old server was asked before the switch, it still answers.
+            await old.server.retire(_REQUEST_SECONDS)
             self.collection.dismiss(old.sink)
         for left in home.iterdir():
             if left not in {folder, run}:
@@ -154,7 +157,8 @@ class Serving:
         with contextlib.suppress(OSError):
             home.parent.rmdir()
 
-    async def address(self, resource_id: str) -> str | None:
+    @contextlib.asynccontextmanager
+    async def lease(self, resource_id: str) -> AsyncGenerator[str | None]:
         """Where a deployment answers; waits while it is being started. None: it isn't, or not soon enough."""
         key = resource_id.lower()
         with contextlib.suppress(TimeoutError):
@@ -163,7 +167,11 @@ class Serving:
                 if key in self._starting:
                     await self._starting[key].wait()
         running = self._running.get(key)
-        return await running.server.address(_RECOVERY_SECONDS) if running else None
+        if running is None:
+            yield None
+            return
+        async with running.server.lease(_RECOVERY_SECONDS) as address:
+            yield address
 
     def record(self, resource_id: str, collection: str, request: str, kind: str, content: bytes) -> None:
         """Collects what Azure's own side of an endpoint collects: ``request`` and ``response``, where enabled."""
