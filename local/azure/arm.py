@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from local.azure.errors import ArmError, bad_request, conflict, not_found, parent_not_found, unsupported
+from local.azure.arm_rule import Rules, busy, no_group
+from local.azure.errors import ArmError, bad_request, conflict, not_found, unsupported
 from local.azure.managed_identity import filled
 from local.azure.operation import PATH as OPERATION
 from local.azure.operation import present, with_state
-from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse, resource_group_id
+from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
 from local.azure.resource_type import Answer, Json
-from local.settings import SUBSCRIPTION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +70,7 @@ class Arm:
         self._store = store
         self._catalog = catalog
         self._operations = operations
-        self._writing: set[str] = set()
+        self._rules = Rules(azure, store, catalog, operations)
 
     async def handle(self, call: Call) -> Answer:
         """Answers one request.
@@ -106,13 +106,13 @@ class Arm:
     def _get(self, call: Call, resource_id: ResourceId, kind: ResourceType) -> Answer:
         record = self._store.get(resource_id.text)
         if record is None:
-            self._check_parents(resource_id)
+            self._rules.check_parents(resource_id)
             body = kind.implicit(self._azure, resource_id) if kind.implicit is not None else None
             if body is None:
                 raise (
                     not_found(resource_id.text)
                     if resource_id.type != RESOURCE_GROUP
-                    else _no_group(resource_id.name)
+                    else no_group(resource_id.name)
                 )
             return Answer(200, {"id": resource_id.text, "name": resource_id.name, "type": kind.name, **body})
         if call.method == "HEAD":
@@ -125,8 +125,8 @@ class Arm:
         scope = target.below
         if "/providers/" in scope.lower() and scope.lower().rsplit("/providers/", 1)[1].count("/") == 0:
             scope = scope[: scope.lower().rindex("/providers/")]
-        if scope and not (kind.makes_parent is not None and self._below_existing(scope)):
-            self._check_exists(scope)
+        if scope and not (kind.makes_parent is not None and self._rules.below_existing(scope)):
+            self._rules.check_exists(scope)
         records = self._store.below(scope, resource_type) if scope else self._store.of_type(resource_type)
         if kind.listing is not None:
             records = kind.listing(self._azure, call, records)
@@ -161,7 +161,7 @@ class Arm:
         if not isinstance(call.body, dict):
             raise bad_request("The request body must be a JSON object.", code="InvalidRequestContent")
         old = self._store.get(resource_id.text)
-        self._check_conditions(call, old)
+        self._rules.check_conditions(call, old)
         return await self._write(call, resource_id, kind, call.body, old)
 
     async def _patch(self, call: Call, resource_id: ResourceId, kind: ResourceType) -> Answer:
@@ -171,19 +171,19 @@ class Arm:
             raise bad_request("The request body must be a JSON object.", code="InvalidRequestContent")
         old = self._store.get(resource_id.text)
         if old is None:
-            self._check_parents(resource_id)
+            self._rules.check_parents(resource_id)
             raise not_found(resource_id.text)
-        self._check_conditions(call, old)
+        self._rules.check_conditions(call, old)
         merged = (kind.merge or merge)(old.body, call.body)
         return await self._write(call, resource_id, kind, merged, old)
 
     async def _write(
         self, call: Call, resource_id: ResourceId, kind: ResourceType, body: Json, old: Record | None
     ) -> Answer:
-        self._check_subscription(resource_id)
-        resource_id = self._canonical(resource_id, kind, old)
-        if kind.makes_parent is None or not self._below_existing(resource_id.parent):
-            self._check_writable(resource_id)
+        self._rules.check_subscription(resource_id)
+        resource_id = self._rules.canonical(resource_id, kind, old)
+        if kind.makes_parent is None or not self._rules.below_existing(resource_id.parent):
+            self._rules.check_writable(resource_id)
         if isinstance(body.get("location"), str):
             body = {**body, "location": body["location"].replace(" ", "").lower()}
         if (
@@ -229,7 +229,7 @@ class Arm:
         self, call: Call, resource_id: ResourceId, kind: ResourceType, body: Json, old: Record | None
     ) -> Answer:
         assert kind.settle is not None  # noqa: S101 (the caller saw to it)
-        self._writing.add(resource_id.key)
+        self._rules.writing.add(resource_id.key)
         try:
             by = call.principal_id or ""
             record = self._store.put(resource_id.text, body, by=by)
@@ -245,7 +245,7 @@ class Arm:
                 record = self._store.put(record.id, settled, by=by)
             return self._written(call, kind, record, old)
         finally:
-            self._writing.discard(resource_id.key)
+            self._rules.writing.discard(resource_id.key)
 
     def _written(self, call: Call, kind: ResourceType, record: Record, old: Record | None) -> Answer:
         body = present(self._azure, kind, record, call.api_version)
@@ -261,15 +261,15 @@ class Arm:
                 return answer
             record = self._store.get(resource_id.text)
         if record is None:
-            self._check_subscription(resource_id)
+            self._rules.check_subscription(resource_id)
             if resource_id.type == RESOURCE_GROUP:
-                raise _no_group(resource_id.name)
+                raise no_group(resource_id.name)
             return Answer(204)
-        self._check_conditions(call, record)
+        self._rules.check_conditions(call, record)
         if kind.guard_delete is not None:
             kind.guard_delete(self._azure, record)
-        if record.id.lower() in self._writing:
-            raise _busy(record)
+        if record.id.lower() in self._rules.writing:
+            raise busy(record)
         if kind.vanish_now or not (resource_id.type == RESOURCE_GROUP or self._operations.vanishes(record)):
             await self._operations.vanish(record)
             self._store.delete(record.id)
@@ -298,105 +298,9 @@ class Arm:
             raise unsupported(f"The action '{target.name}' of '{kind.name}'")
         record = self._store.get(resource_id.text)
         if record is None:
-            self._check_parents(resource_id)
+            self._rules.check_parents(resource_id)
             raise not_found(resource_id.text)
         return await action(self._azure, call, record)
-
-    # --- rules that hold for all
-
-    def _check_subscription(self, resource_id: ResourceId) -> None:
-        subscription = resource_id.subscription_id
-        if subscription and subscription.lower() != SUBSCRIPTION_ID:
-            raise ArmError(
-                404,
-                "SubscriptionNotFound",
-                f"The subscription '{subscription}' could not be found; local Azure has '{SUBSCRIPTION_ID}'.",
-            )
-
-    def _check_exists(self, scope: str) -> None:
-        resource_id = parse(scope)
-        self._check_parents(resource_id)
-        if resource_id.type == SUBSCRIPTION or self._exists(resource_id):
-            return
-        raise _no_group(resource_id.name) if resource_id.type == RESOURCE_GROUP else parent_not_found(scope)
-
-    def _below_existing(self, parent: str) -> bool:
-        """Whether ``parent`` is missing and could be made: what it would be in exists, and is not being deleted."""
-        resource_id = parse(parent)
-        if self._exists(resource_id):
-            return False
-        self._check_writable(resource_id)
-        return True
-
-    def _exists(self, resource_id: ResourceId) -> bool:
-        if self._store.get(resource_id.text) is not None:
-            return True
-        kind = self._catalog.find(resource_id.type)
-        return (
-            kind is not None
-            and kind.implicit is not None
-            and kind.implicit(self._azure, resource_id) is not None
-        )
-
-    def _check_parents(self, resource_id: ResourceId) -> None:
-        self._check_subscription(resource_id)
-        if resource_id.type in (SUBSCRIPTION, RESOURCE_GROUP):
-            return
-        if resource_id.resource_group is not None:
-            group = resource_group_id(resource_id.subscription_id, resource_id.resource_group)
-            if self._store.get(group) is None:
-                raise _no_group(resource_id.resource_group)
-        if resource_id.parent:
-            parent = parse(resource_id.parent)
-            if parent.type not in (SUBSCRIPTION, RESOURCE_GROUP) and not self._exists(parent):
-                self._check_parents(parent)
-                raise parent_not_found(parent.text)
-
-    def _check_writable(self, resource_id: ResourceId) -> None:
-        self._check_parents(resource_id)
-        if resource_id.key in self._writing or self._operations.busy(resource_id.text):
-            raise _busy(resource_id)
-        scope = resource_id
-        while scope.type != SUBSCRIPTION and scope.parent:
-            scope = parse(scope.parent)
-            record = self._store.get(scope.text) if scope.type != SUBSCRIPTION else None
-            if (
-                record is not None
-                and (record.body.get("properties") or {}).get("provisioningState") == "Deleting"
-            ):
-                code = (
-                    "ResourceGroupBeingDeleted"
-                    if scope.type == RESOURCE_GROUP
-                    else "ParentResourceBeingDeleted"
-                )
-                raise conflict(f"'{scope.text}' is being deleted; nothing can be made in it.", code=code)
-
-    def _check_conditions(self, call: Call, record: Record | None) -> None:
-        match, none_match = call.headers.get("if-match"), call.headers.get("if-none-match")
-        fails = (none_match == "*" and record is not None) or (
-            match is not None and (record is None or match not in ("*", f'"{record.etag}"', record.etag))
-        )
-        if fails:
-            raise ArmError(
-                412, "PreconditionFailed", "The condition of If-Match or If-None-Match is not met."
-            )
-
-    def _canonical(self, resource_id: ResourceId, kind: ResourceType, old: Record | None) -> ResourceId:
-        """The id in Azure's spelling: of what exists, else of the parent and the type as its provider spells them."""
-        if old is not None:
-            return parse(old.id)
-        if kind.name == RESOURCE_GROUP:
-            return parse(resource_group_id(SUBSCRIPTION_ID, resource_id.name))
-        parent = resource_id.parent
-        if parent:
-            found = self._store.get(parent)
-            if found is not None:
-                parent = found.id
-            elif parse(parent).type == SUBSCRIPTION:
-                parent = f"/subscriptions/{SUBSCRIPTION_ID}"
-        namespace, *types = kind.name.split("/")
-        between = "" if len(types) > 1 else f"/providers/{namespace}"
-        return parse(f"{parent}{between}/{types[-1]}/{resource_id.name}")
 
 
 def merge(body: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
@@ -411,14 +315,3 @@ def merge(body: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
         else:
             merged[key] = value
     return merged
-
-
-def _no_group(name: str) -> ArmError:
-    return ArmError(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
-
-
-def _busy(resource: ResourceId | Record) -> ArmError:
-    return conflict(
-        f"Another operation on '{resource.name}' is in progress; try again when it has ended.",
-        code="AnotherOperationInProgress",
-    )
