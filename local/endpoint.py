@@ -51,21 +51,11 @@ class WorkspaceClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=trust), timeout=aiohttp.ClientTimeout(total=120)
         )
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self._azure["AZURE_CLIENT_ID"],
-            "client_secret": self._azure["AZURE_CLIENT_SECRET"],
-            "scope": "https://management.azure.com/.default",
-        }
-        tenant = self._azure["AZURE_TENANT_ID"]
         try:
-            answer = await self._send(
-                "POST", f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token", data=form
-            )
+            self._token = await self._sign_in("https://management.azure.com/.default")
         except BaseException:
             await self._session.close()
             raise
-        self._token = answer["access_token"]
         return self
 
     async def __aexit__(
@@ -73,6 +63,16 @@ class WorkspaceClient:
     ) -> None:
         """Closes the connection."""
         await self._session.close()
+
+    async def _sign_in(self, scope: str) -> str:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self._azure["AZURE_CLIENT_ID"],
+            "client_secret": self._azure["AZURE_CLIENT_SECRET"],
+            "scope": scope,
+        }
+        url = f"https://login.microsoftonline.com/{self._azure['AZURE_TENANT_ID']}/oauth2/v2.0/token"
+        return (await self._send("POST", url, data=form))["access_token"]
 
     async def _send(self, method: str, url: str, **options: Any) -> Any:
         try:
@@ -134,7 +134,7 @@ class WorkspaceClient:
         started = await self._arm(
             "POST", f"/schedules/{monitor}/trigger", api=_TRIGGER_API, body={"scheduleTime": now}
         )
-        name = started["jobName"]
+        name = started["submissionId"]
         while (status := (await self._arm("GET", f"/jobs/{name}"))["properties"]["status"]) not in _ENDED:  # noqa: ASYNC110 (Azure has no event to wait for)
             await asyncio.sleep(0.2)
         if status != "Completed":
@@ -142,7 +142,8 @@ class WorkspaceClient:
                 f"The monitor {monitor} did not finish (job {name}: {status}); see `python -m local logs`."
             )
         store = (await self._arm("GET", "/datastores/workspaceblobstore"))["properties"]
-        headers = {"Authorization": f"Bearer {self._token}", "x-ms-version": "2023-11-03"}
+        token = await self._sign_in("https://storage.azure.com/.default")
+        headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2023-11-03"}
         url = (
             f"https://{store['accountName']}.blob.core.windows.net/{store['containerName']}"
             f"/azureml/{name}/drift/report.json"

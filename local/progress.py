@@ -6,6 +6,7 @@ The event log (``--event-log``) is the same for both engines: a JSON object a li
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
+#: Terminal control sequences, which some libraries print whatever they print to.
+_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\[[0-9;]+m")
 _DONE = {
     "create": "created",
     "update": "updated",
@@ -79,9 +82,9 @@ class Run:
             )
 
     def _diagnosed(self, diagnostic: dict[str, Any]) -> None:
-        message = str(diagnostic["message"]).strip()
+        message = _CONTROL.sub("", str(diagnostic["message"])).strip()
         severity = diagnostic["severity"]
-        if not message or diagnostic.get("ephemeral"):
+        if not message.strip(" .") or diagnostic.get("ephemeral"):
             return
         if severity == "error":
             # The stack's own line ("update failed") adds nothing to what failed.

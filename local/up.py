@@ -106,7 +106,7 @@ def pulumi(context: typer.Context) -> None:
 @contextmanager
 def _told(command: str) -> Generator[tuple[Console, LocalDir]]:
     """Holds the run lock, and turns every expected failure into one line and exit code 1."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     directory = LocalDir.find()
     try:
         with run_lock(directory.root / "up.lock", command):
