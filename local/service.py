@@ -357,12 +357,14 @@ def package_variables(environ: Mapping[str, str]) -> dict[str, str]:
     In a shell that points at local Azure already, what it trusted before is put back.
     """
     kept = {key: value for key, value in environ.items() if not key.startswith(_CLIENT_PREFIXES)}
+    pointed = False
     for name in _BUNDLES:
         bundle = Path(kept.get(name, ""))
         if bundle.name == "bundle.pem" and (previous := bundle.with_name("previous")).is_file():
             kept[name] = previous.read_text().strip()
+            pointed = True
     for name in _PROXIES:
-        if kept.get(name, "").startswith("http://127.0.0.1:") and _is_ours(kept[name]):
+        if kept.get(name, "").startswith("http://127.0.0.1:") and (pointed or _is_ours(kept[name])):
             del kept[name]
     return kept
 

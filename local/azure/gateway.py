@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,12 @@ class Gateway:
             return await self._dispatch(call)
         except ArmError as error:
             return Answer(error.status, error.body(), error.headers)
+        except sqlite3.OperationalError as error:
+            logger.error("%s %s%s failed: %s", call.method, call.host, call.path, error)  # noqa: TRY400 (known)
+            full = ArmError(
+                507, "InsufficientStorage", f"Local Azure can't write its database ({error}); make room."
+            )
+            return Answer(507, full.body())
         except Exception:
             logger.exception("%s %s%s failed", call.method, call.host, call.path)
             failure = ArmError(

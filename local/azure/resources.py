@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from local.azure.errors import ArmError, bad_request
-from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION
+from local.azure.errors import ArmError, bad_request, unsupported
+from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType, Route
 from local.settings import SUBSCRIPTION_ID, TENANT_ID
 
@@ -191,12 +191,16 @@ async def _resources(azure: Azure, call: Call) -> Answer:
 
 
 def _matches(call: Call, record: Record) -> bool:
-    wanted = dict(re.findall(r"(\w+) eq '([^']*)'", call.query.get("$filter", "")))
-    return all(
-        found.lower() == wanted[key].lower()
-        for key, found in (("resourceType", record.type), ("name", record.name))
-        if key in wanted
-    )
+    found = {
+        "resourcetype": record.type,
+        "name": record.name,
+        "location": str(record.body["location"]),
+        "resourcegroup": parse(record.id).resource_group or "",
+    }
+    wanted = re.findall(r"(\w+) (\w+) '([^']*)'", call.query.get("$filter", ""))
+    if unknown := [key for key, operator, _ in wanted if key.lower() not in found or operator != "eq"]:
+        raise unsupported(f"The filter on '{unknown[0]}'")
+    return all(found[key.lower()].lower() == value.lower() for key, _, value in wanted)
 
 
 def _brief(record: Record) -> Json:

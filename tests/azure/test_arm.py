@@ -205,3 +205,7 @@ def test_clients_find_tenant_subscription_locations_and_providers(
     local_azure.put(registry(group), REGISTRY, api_version="2023-07-01")
     _, _, resources = local_azure.arm("GET", f"{group}/resources", api_version="2021-04-01")
     assert "Microsoft.ContainerRegistry/registries" in {found["type"] for found in resources["value"]}
+    name = group.rsplit("/", 1)[1]
+    filtered = f"{subscription}/resources?$filter=resourceGroup eq '{name}'"
+    _, _, resources = local_azure.arm("GET", filtered, api_version="2021-04-01")
+    assert {found["id"].split("/")[4] for found in resources["value"]} == {name}
