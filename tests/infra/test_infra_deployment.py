@@ -113,4 +113,3 @@ def test_a_destroyed_platform_leaves_nothing_and_comes_back_under_other_names(st
     assert second.keys() == first.keys()
     # The vault's and the workspace's names are still taken by what was soft-deleted.
     assert second["mlops-vault-vault"]["id"] != first["mlops-vault-vault"]["id"]
-    stack.run("destroy", "--yes", "--skip-preview")
