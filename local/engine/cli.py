@@ -195,6 +195,8 @@ def _handler(command: str) -> Callable[[Arguments], int]:
     group, _, verb = command.partition(" ")
     if group == "config":
         from local.engine import command_config as module  # noqa: PLC0415
+    elif group == "state" or command == "stack import":
+        from local.engine import command_state as module  # noqa: PLC0415
     else:
         from local.engine import command_stack as module  # noqa: PLC0415
     names = {"": "show", "set": "set_", "import": "import_", "set-all": "set_all", "rm-all": "rm_all"}

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from local.engine import step as op
 from local.engine import urn as urns
+from local.engine.delete_order import order_of_deletes
 from local.engine.difference import Diff
 from local.engine.error import EngineError, StepFailedError
 from local.engine.goal import Goal
 from local.engine.property_value import equal
 from local.engine.provider import ProviderError
 from local.engine.step import Step
-from local.engine.steps import PlanError, order_of_deletes
+from local.engine.steps import PlanError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -7,7 +7,7 @@ back; the plan only ever sees their results.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from local.engine import step as op
 from local.engine import urn as urns
@@ -387,19 +387,3 @@ class Plan:
             and not state.delete
             and state.all_dependencies() & urns_gone
         ]
-
-
-def order_of_deletes(steps: Sequence[Step], state_order: Sequence[ResourceState]) -> dict[int, set[int]]:
-    """For each step (by index) the steps that must be done before it: deletes of what stands on its resource."""
-    by_urn: dict[str, list[int]] = {}
-    for index, step in enumerate(steps):
-        by_urn.setdefault(step.urn, []).append(index)
-    position: dict[int, Any] = {id(state): number for number, state in enumerate(state_order)}
-    waits: dict[int, set[int]] = {index: set() for index in range(len(steps))}
-    for index, step in enumerate(steps):
-        for dependency in step.state.all_dependencies():
-            for other in by_urn.get(dependency, ()):
-                # Of two generations under one URN, a resource stands on those made before it.
-                if position.get(id(steps[other].state), 0) <= position.get(id(step.state), 0):
-                    waits[other].add(index)
-    return waits
