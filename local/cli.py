@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from local import service, up
+from local import service
 from local.settings import LocalDir
 
 if TYPE_CHECKING:
@@ -162,8 +162,27 @@ def _show(path: Path, lines: int, *, follow: bool) -> None:
                 time.sleep(0.2)
 
 
-app.command()(up.up)
-app.command()(up.down)
-app.command(
+@app.command()
+def up() -> None:
+    """Bring up local Azure and the local stack with the sample model, and score it once."""
+    from local import up as stack  # noqa: PLC0415 (loads what the other commands don't need)
+
+    stack.up()
+
+
+@app.command()
+def down() -> None:
+    """Destroy the local stack and stop local Azure."""
+    from local import up as stack  # noqa: PLC0415
+
+    stack.down()
+
+
+@app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-)(up.pulumi)
+)
+def pulumi(context: typer.Context) -> None:
+    """Run an engine command on the local stack, e.g. `python -m local pulumi preview --diff`."""
+    from local import up as stack  # noqa: PLC0415
+
+    stack.pulumi(context)
