@@ -50,6 +50,8 @@ class EnvironmentProvider(Provider):
         else:
             _check(what, found, inputs)
             door.do(what, lambda: door.client.environments.restore(name, version))
+            if (found.description or "", dict(found.tags or {})) != (inputs["description"], inputs["tags"]):
+                self._put(door, inputs)
         return Made(f"{name}:{version}", {"reference": f"azureml:{name}:{version}"})
 
     def look(self, door: Door, resource_id: str, props: Props) -> Props | None:

@@ -35,23 +35,24 @@ class ModelProvider(Provider):
     | description, framework, target_environment, tags | updated: they are tags |
     | data, parameters, environment | ignored: what matters of them is in the lineage |
     | compute, pipeline, git_commit | ignored: where and from which checkout a version was trained doesn't change it |
+    | outlook | ignored: what the preview said, filled in by check |
 
     Deleting archives version and reference data: versions are immutable, and predictions that were made with them must
     stay explainable. An archived version with the wanted lineage is restored, not trained again.
     """
 
     replaces = frozenset({"name", "lineage"})
-    ignored = frozenset({"data", "parameters", "environment", "compute", "pipeline", "git_commit"})
-    computed = frozenset({"version", "model_id", "job", "metrics", "reference", "reference_id", "training"})
+    ignored = frozenset({"data", "parameters", "environment", "compute", "pipeline", "git_commit", "outlook"})
+    computed = frozenset({"version", "model_id", "job", "metrics", "reference", "reference_id", "origin"})
 
     def inspect(self, door: Door | None, olds: Props, news: Props) -> list[tuple[str, str]]:
-        """Says in ``training`` what ``up`` will do."""
+        """Says in ``outlook`` what ``up`` will do."""
         if not known(news.get("lineage")):
             return []
         if all(olds.get(key) == news.get(key) for key in ("name", "lineage", "workspace")):
-            news["training"] = olds.get("training")
+            news["outlook"] = olds.get("outlook")
         else:
-            news["training"] = _outlook(door, news)
+            news["outlook"] = _outlook(door, news)
         return []
 
     def make(self, door: Door, inputs: Props) -> Made:
@@ -69,9 +70,12 @@ class ModelProvider(Provider):
         except AzureMLError:
             metrics = {}  # what a job wrote may be cleared away; the version stands without it
         computed = _computed(door, inputs, version, job, metrics)
-        return Made(
-            f"{name}:{version}", {**computed, "training": f"version {version} was registered already"}
-        )
+        made = Made(f"{name}:{version}", {**computed, "origin": f"version {version} was registered already"})
+        props = {**inputs, **computed}
+        seen = self.look(door, made.id, props) or {}
+        if any(inputs[key] != value for key, value in seen.items()):
+            self.change(door, props, inputs)
+        return made
 
     def _train(self, door: Door, inputs: Props) -> Made:
         name = inputs["name"]
@@ -81,7 +85,7 @@ class ModelProvider(Provider):
         version = _register(door, inputs, job, metrics)
         door.say(f"{name}: version {version} registered")
         computed = _computed(door, inputs, version, job, metrics)
-        return Made(f"{name}:{version}", {**computed, "training": f"trained by job {job}"})
+        return Made(f"{name}:{version}", {**computed, "origin": f"trained by job {job}"})
 
     def look(self, door: Door, resource_id: str, props: Props) -> Props | None:
         """Description and tags; the rest of a version can't change."""
@@ -252,7 +256,8 @@ class Model(pulumi.dynamic.Resource, module="ml", name="Model"):
     metrics: pulumi.Output[dict[str, float]]
     reference: pulumi.Output[str]
     reference_id: pulumi.Output[str]
-    training: pulumi.Output[str]
+    origin: pulumi.Output[str]
+    outlook: pulumi.Output[str]
 
     def __init__(
         self,
@@ -290,6 +295,7 @@ class Model(pulumi.dynamic.Resource, module="ml", name="Model"):
             "target_environment": target_environment,
             "git_commit": git_commit,
             "tags": dict(tags),
+            "outlook": None,
             **dict.fromkeys(ModelProvider.computed),
         }
         super().__init__(ModelProvider(), resource_name, props, opts)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import pulumi
 
@@ -26,6 +26,7 @@ from ml.online_endpoint import OnlineEndpoint
 from ml.traffic import Traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ml.spec import ModelSpec
@@ -246,10 +247,14 @@ def git_commit(folder: Path) -> str:
 
 
 def _announce(model: Model) -> None:
-    """Says in a preview whether something will be trained; says nothing about what is registered and deployed."""
+    """Says in a preview what the registry means for a version that isn't in the state yet."""
 
-    def say(training: str | None) -> None:
-        if training and "`up` will" in training:
-            pulumi.log.info(training, resource=model)
+    async def is_planned() -> bool:
+        return not await model.version.is_known()
 
-    model.training.apply(say)
+    def say(seen: Sequence[Any]) -> None:
+        planned, outlook = seen
+        if planned and outlook:
+            pulumi.log.info(outlook, resource=model)
+
+    pulumi.Output.all(is_planned(), model.outlook).apply(say)

@@ -83,7 +83,7 @@ def test_an_environment_version_is_found_again_and_archived_not_deleted(world, t
 def test_a_version_is_trained_and_registered_with_what_it_comes_from(world, trained):
     assert trained.outs["version"] == "1"
     assert trained.outs["metrics"] == {"mean": 2.0, "count": 3.0}
-    assert trained.outs["training"] == "trained by job tiny-aaaaaaaaaaaa-1"
+    assert trained.outs["origin"] == "trained by job tiny-aaaaaaaaaaaa-1"
     registered = world.door.client.models.get("tiny", "1")
     assert registered.tags == {
         "Framework": "none",
@@ -105,8 +105,8 @@ def test_a_version_is_trained_and_registered_with_what_it_comes_from(world, trai
 def test_the_same_lineage_is_not_trained_again(world, trained):
     before = jobs(world)
     again = world.provider(ModelProvider).create(trained.inputs)
-    assert (again.id, again.outs["training"]) == ("tiny:1", "version 1 was registered already")
-    assert {**again.outs, "training": ""} == {**trained.outs, "training": ""}
+    assert (again.id, again.outs["origin"]) == ("tiny:1", "version 1 was registered already")
+    assert {**again.outs, "origin": ""} == {**trained.outs, "origin": ""}
     assert jobs(world) == before
 
 
@@ -138,15 +138,15 @@ def test_a_preview_says_what_will_happen(world, trained):
     provider = world.provider(ModelProvider)
 
     def outlook(**changed):
-        return provider.check({}, {**trained.inputs, **changed}).inputs["training"]
+        return provider.check({}, {**trained.inputs, **changed}).inputs["outlook"]
 
     assert outlook() == "tiny: lineage aaaaaaaaaaaa is registered as version 1: `up` will use it"
     assert outlook(lineage="b" * 64) == (
         "tiny: lineage bbbbbbbbbbbb is not registered: `up` will train it (pipeline.yml on numbers:1)"
     )
     assert "is not registered: `up` will train it" in outlook(workspace="not-there")
-    olds = {**trained.inputs, "training": "said before"}
-    assert provider.check(olds, dict(trained.inputs)).inputs["training"] == "said before"
+    olds = {**trained.inputs, "outlook": "said before"}
+    assert provider.check(olds, dict(trained.inputs)).inputs["outlook"] == "said before"
 
 
 def test_a_failed_job_is_one_line_with_its_last_words_and_the_next_create_tries_again(world, trained):
@@ -189,7 +189,7 @@ def test_a_run_killed_before_it_registered_the_model_uses_the_finished_job(world
     inputs = {**trained.inputs, "lineage": "e" * 64}
     assert training.run(world.door, model._plan(inputs)) == "tiny-eeeeeeeeeeee-1"
     model._register_reference(world.door, "tiny", "e" * 64, "tiny-eeeeeeeeeeee-1")
-    outlook = world.provider(ModelProvider).check({}, dict(inputs)).inputs["training"]
+    outlook = world.provider(ModelProvider).check({}, dict(inputs)).inputs["outlook"]
     assert outlook == "tiny: job tiny-eeeeeeeeeeee-1 has trained lineage eeeeeeeeeeee: `up` will register it"
     made = world.provider(ModelProvider).create(inputs)
     assert made.outs["job"] == "tiny-eeeeeeeeeeee-1"
