@@ -88,7 +88,7 @@ class LocalDir:
 
     @property
     def stack(self) -> Path:
-        """JSON of what ``up`` deployed: ``AZURE_RESOURCE_GROUP``, ``AZURE_WORKSPACE_NAME``, the monitor's ``finding``."""
+        """JSON of what ``up`` deployed: ``resourceGroup``, ``workspace`` and the monitor's ``finding``."""
         return self.root / "stack.json"
 
     @property

@@ -152,7 +152,7 @@ def _work(console: Console, directory: LocalDir) -> _Work:
 def _forget_what_is_gone(work: _Work) -> None:
     """Refreshes a stack whose workspace local Azure doesn't have any more, so that it is made again."""
     noted = sample.recorded(work.directory)
-    if "AZURE_WORKSPACE_NAME" not in noted or not work.stack.checkpoint.exists():
+    if "workspace" not in noted or not work.stack.checkpoint.exists():
         return
     if asyncio.run(_workspace_exists(work, noted)):
         return
@@ -161,17 +161,15 @@ def _forget_what_is_gone(work: _Work) -> None:
 
 
 async def _workspace_exists(work: _Work, noted: dict[str, Any]) -> bool:
-    async with WorkspaceClient(
-        work.stack.azure, noted["AZURE_RESOURCE_GROUP"], noted["AZURE_WORKSPACE_NAME"]
-    ) as client:
+    async with WorkspaceClient(work.stack.azure, noted["resourceGroup"], noted["workspace"]) as client:
         return await client.exists()
 
 
 def _remember(work: _Work, outputs: dict[str, Any]) -> None:
     sample.record(
         work.directory,
-        AZURE_RESOURCE_GROUP=outputs["resourceGroup"],
-        AZURE_WORKSPACE_NAME=outputs["workspace"],
+        resourceGroup=outputs["resourceGroup"],
+        workspace=outputs["workspace"],
     )
 
 
