@@ -31,6 +31,8 @@ FINISHED = frozenset({"completed", "failed", "canceled", "notresponding"})
 _LONGEST = 600
 #: How Python prints an exception, maybe behind a log's time and level.
 _RAISED = re.compile(r"^(.*\s)?([A-Za-z_]\w*\.)*[A-Z]\w*(Error|Exception): \S")
+#: What Python prints between an exception and the one that followed from it.
+_CAUSES = ("The above exception was the direct cause", "During handling of the above exception")
 #: What azure-identity starts a page of text with when there is nobody to be.
 _NO_CREDENTIAL = "DefaultAzureCredential failed to retrieve a token"
 _SECRET = re.compile(r"(?i)\b(sig|accountkey|sharedaccesskey|code)=[^&\s;\"']+|bearer\s+[\w.~+/-]+=*")
@@ -260,10 +262,17 @@ def word(value: Any) -> str:
 
 
 def last_words(log: str, *, lines: int = 5, longest: int = _LONGEST) -> str:
-    """What a log says about a failure, in one line: the last exception in it, else how it ends."""
+    """What a log says about a failure, in one line: its last exception and what caused it, else how it ends."""
     said = [line.strip() for line in log.splitlines() if line.strip()]
-    raised = [line for line in said if _RAISED.match(line)]
-    shown = raised[-1] if raised else " | ".join(said[-lines:])
+    chain: list[str] = []
+    caused = False
+    for line in said:
+        if line.startswith(_CAUSES):
+            caused = True
+        elif _RAISED.match(line):
+            chain = [*(chain if caused else []), line]
+            caused = False
+    shown = " | ".join([*chain[:1], *chain[1:][-1:]] if chain else said[-lines:])
     return _SECRET.sub("…", shown)[-longest:]
 
 

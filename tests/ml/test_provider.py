@@ -268,15 +268,20 @@ def test_without_credentials_the_error_says_how_to_sign_in():
     assert "AADSTS7000215" in client.explain(RefusedError(None, f"{page} AADSTS7000215: wrong secret"))
 
 
-def test_the_last_words_of_a_log_are_its_last_exception_else_its_end():
+def test_the_last_words_of_a_log_are_its_last_exception_and_its_cause_else_its_end():
     log = """
+        ValueError: something else, handled
         Traceback (most recent call last):
           File "score.py", line 2, in init
-        ValueError: no such feature
+        KeyError: no such feature
+
+        The above exception was the direct cause of the following exception:
+
+        server.UserScriptException: Caught an unhandled exception
         Worker exiting (pid: 7)
-        Shutting down: Master
     """
-    assert client.last_words(log) == "ValueError: no such feature"
+    expected = "KeyError: no such feature | server.UserScriptException: Caught an unhandled exception"
+    assert client.last_words(log) == expected
     assert client.last_words("one\ntwo\n\nthree\n", lines=2) == "two | three"
     assert client.last_words("azure.core.exceptions.HttpResponseError: sig=abc said no\nbye") == (
         "azure.core.exceptions.HttpResponseError: … said no"

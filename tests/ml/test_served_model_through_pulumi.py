@@ -1,16 +1,17 @@
-"""A served model through Pulumi: up, again, refresh, another parameter, destroy; and after kill -9."""
+"""A served model through Pulumi: up, again, refresh, repair, failure, rollout after kill -9, destroy."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 import tiny_model
-from pulumi.dynamic import Config, ConfigureRequest
+
+from ml import spec, training
+from ml.traffic import TrafficProvider
 
 ROOT = Path(__file__).parents[2]
 PULUMI = ROOT / "local/bin/pulumi"
@@ -107,30 +108,25 @@ def traffic(world):
     return world.door.client.online_endpoints.get("tiny-p-def456").traffic
 
 
-def test_a_preview_says_that_a_model_will_be_trained(stack):
+def test_up_says_that_it_will_train_then_trains_deploys_and_gives_the_traffic(stack, world):
     stack.write(scale=1)
-    said = stack.run("preview", "-s", "test")
-    assert "is not registered: `up` will train it (pipeline.yml on numbers:1)" in said
-
-
-def test_up_trains_deploys_and_gives_the_traffic(stack, world):
     said = stack.run("up", "--yes", "-s", "test")
     outputs = stack.outputs()
+    assert "is not registered: `up` will train it (pipeline.yml on numbers:1)" in said
+    assert f"training job tiny-p-{outputs['lineage'][:12]}-1 is completed" in said
     assert outputs["model_version"] == "1"
     assert traffic(world) == {outputs["deployment_name"]: 100}
-    assert f"training job tiny-p-{outputs['lineage'][:12]}-1 is completed" in said
 
 
 def test_the_state_holds_references_to_providers(stack):
-    for kind, one in stack.resources().items():
-        if "dynamic" in one["type"]:
-            assert len(json.dumps(one["outputs"]["__provider"])) < 200, kind
+    dynamic = [one for one in stack.resources().values() if "dynamic" in one["type"]]
+    assert len(dynamic) == 9
+    assert all(len(json.dumps(one["outputs"]["__provider"])) < 200 for one in dynamic)
 
 
 def test_up_again_changes_nothing_and_neither_does_a_refresh(stack):
     before = stack.resources()
-    stack.run("preview", "-s", "test", "--expect-no-changes")
-    stack.run("refresh", "--yes", "-s", "test", "--diff", "--expect-no-changes")
+    stack.run("refresh", "--yes", "-s", "test", "--skip-preview", "--expect-no-changes")
     said = stack.run("preview", "-s", "test", "--expect-no-changes")
     assert "will train" not in said
     for kind, one in stack.resources().items():
@@ -138,70 +134,48 @@ def test_up_again_changes_nothing_and_neither_does_a_refresh(stack):
 
 
 def test_what_someone_changed_by_hand_is_put_right(stack, world):
-    from ml.traffic import TrafficProvider
-
-    provider = TrafficProvider()
-    subscription = world.door.settings.subscription_id
-    config = {"azure-native:subscriptionId": subscription, "mlops:pollInterval": "0.5"}
-    provider.configure(ConfigureRequest(Config(config, "mlops")))
     place = {**world.place, "endpoint": "tiny-p-def456"}
-    provider.update("tiny-p-def456", {}, {**place, "shares": {}})
-    stack.run("refresh", "--yes", "-s", "test")
-    stack.run("up", "--yes", "-s", "test")
+    world.provider(TrafficProvider).update("tiny-p-def456", {}, {**place, "shares": {}})
+    stack.run("up", "--yes", "-s", "test", "--refresh", "--skip-preview")
     assert traffic(world) == {stack.outputs()["deployment_name"]: 100}
-
-
-def test_another_parameter_makes_a_new_version_and_deployment_and_moves_the_traffic(stack, world):
-    before = stack.outputs()
-    stack.write(scale=2)
-    assert "is not registered: `up` will train it" in stack.run("preview", "-s", "test")
-    stack.run("up", "--yes", "-s", "test")
-    after = stack.outputs()
-    assert after["model_version"] == "2"
-    assert after["endpoint_name"] == before["endpoint_name"]
-    assert after["deployment_name"] != before["deployment_name"]
-    assert traffic(world) == {after["deployment_name"]: 100}
-    assert [one.version for one in world.door.client.models.list("tiny-p")] == ["2"]
-    monitor = world.door.client.schedules.get("tiny-p-monitor").create_monitor
-    assert monitor.monitoring_target.endpoint_deployment_id.endswith(after["deployment_name"])
-
-
-def test_going_back_uses_the_old_version_without_training(stack, world):
-    stack.write(scale=1)
-    said = stack.run("preview", "-s", "test")
-    assert "is registered as version 1: `up` will use it" in said
-    stack.run("up", "--yes", "-s", "test")
-    assert stack.outputs()["model_version"] == "1"
-    assert [one.version for one in world.door.client.models.list("tiny-p")] == ["1"]
 
 
 def test_a_failed_training_is_one_clear_line_and_leaves_what_serves(stack, world):
     before = stack.outputs()["deployment_name"]
     stack.write(scale=-1)
-    said = stack.run("up", "--yes", "-s", "test", fails=True)
-    assert "ended as failed in step train" in said
-    assert "the scale must not be negative" in said
+    said = stack.run("up", "--yes", "-s", "test", "--skip-preview", fails=True)
+    assert "ended as failed in step train: the scale must not be negative" in said
     assert "client.py" not in said
     assert traffic(world) == {before: 100}
 
 
-def test_an_up_killed_while_it_trains_is_continued_by_the_next(stack, world):
-    stack.write(scale=5)
-    with stack.start("up", "--yes", "-s", "test") as run:
-        for line in run.stdout:
-            if "submitted" in line:
-                os.kill(run.pid, signal.SIGKILL)
-                break
+def test_another_parameter_makes_a_new_version_moves_the_traffic_and_survives_a_kill(stack, world):
+    before = stack.outputs()
+    stack.write(scale=2)
+    lineage = spec.load(stack.model).lineage
+    with stack.start("up", "--yes", "-s", "test", "--skip-preview") as run:
+        while training.latest(world.door, "tiny-p", lineage).phase is training.Phase.ABSENT:
+            assert run.poll() is None, run.stdout.read()
+        os.kill(run.pid, signal.SIGKILL)
+    assert [one.version for one in world.door.client.models.list("tiny-p")] == ["1"]
     said = stack.run("up", "--yes", "-s", "test")
-    outputs = stack.outputs()
-    assert traffic(world) == {outputs["deployment_name"]: 100}
-    lineage = outputs["lineage"][:12]
-    names = [job.name for job in world.door.client.jobs.list() if job.name.startswith(f"tiny-p-{lineage}")]
-    assert names == [f"tiny-p-{lineage}-1"], textwrap.shorten(said, 2000)
+    after = stack.outputs()
+    assert f"job tiny-p-{lineage[:12]}-1" in said
+    assert after["model_version"] == "2"
+    assert after["endpoint_name"] == before["endpoint_name"]
+    assert after["deployment_name"] != before["deployment_name"]
+    assert traffic(world) == {after["deployment_name"]: 100}
+    client = world.door.client
+    assert [one.name for one in client.online_deployments.list("tiny-p-def456")] == [after["deployment_name"]]
+    assert [one.version for one in client.models.list("tiny-p")] == ["2"]
+    jobs = [job.name for job in client.jobs.list() if job.name.startswith(f"tiny-p-{after['lineage'][:12]}")]
+    assert jobs == [f"tiny-p-{after['lineage'][:12]}-1"]
+    target = client.schedules.get("tiny-p-monitor").create_monitor.monitoring_target
+    assert target.endpoint_deployment_id.endswith(after["deployment_name"])
 
 
-def test_destroy_removes_all_and_a_second_one_is_fine(stack, world):
-    stack.run("destroy", "--yes", "-s", "test")
+def test_destroy_removes_all(stack, world):
+    stack.run("destroy", "--yes", "-s", "test", "--skip-preview")
     assert [one for one in stack.resources().values() if "dynamic" in one["type"]] == []
     assert "tiny-p-def456" not in {one.name for one in world.door.client.online_endpoints.list()}
-    stack.run("destroy", "--yes", "-s", "test")
+    assert list(world.door.client.models.list("tiny-p")) == []
