@@ -27,7 +27,9 @@ _NOTHING = "nothing to change"
 
 
 def test_up_ends_with_the_endpoint_a_prediction_and_the_monitors_finding(first_up: str) -> None:
-    assert re.search(r"Endpoint\s+https://flight-delay-\w{6}\.westeurope\.inference\.ml\.azure\.com/score", first_up)
+    assert re.search(
+        r"Endpoint\s+https://flight-delay-\w{6}\.westeurope\.inference\.ml\.azure\.com/score", first_up
+    )
     assert re.search(r"Prediction\s+.* \d+% likely to arrive more than 15 min late", first_up)
     assert re.search(r"Monitor\s+\d of \d judged features drifted: .*departure_delay", first_up)
     assert "make down" in first_up

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
 from local.progress import Run, events
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _URN = "urn:pulumi:local::mlops::mlops:infra:Storage$azure-native:storage:StorageAccount::storage-account"
 

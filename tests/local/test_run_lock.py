@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from local.run_lock import HeldError, run_lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _HOLDER = """
 import sys, pathlib
@@ -33,9 +36,13 @@ def _hold(path: Path) -> subprocess.Popen[str]:
 def test_a_second_run_is_refused_with_who_holds_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "up.lock"
     with _hold(path) as holder:
-        with pytest.raises(HeldError, match=rf"`make up` \(process {holder.pid}, since .*wait until it has ended"):
-            with run_lock(path, "make down"):
-                pytest.fail("two runs at once")
+        with (
+            pytest.raises(
+                HeldError, match=rf"`make up` \(process {holder.pid}, since .*wait until it has ended"
+            ),
+            run_lock(path, "make down"),
+        ):
+            pytest.fail("two runs at once")
         holder.communicate("")
 
 
