@@ -11,6 +11,7 @@ import re
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -33,6 +34,12 @@ _LONGEST = 600
 _RAISED = re.compile(r"^(.*\s)?([A-Za-z_]\w*\.)*[A-Z]\w*(Error|Exception): \S")
 #: What Python prints between an exception and the one that followed from it.
 _CAUSES = ("The above exception was the direct cause", "During handling of the above exception")
+#: Modules of azure-ai-ml that print dots and colours while they poll and upload.
+_CHATTY = (
+    "azure.ai.ml._utils._azureml_polling",
+    "azure.ai.ml._artifacts._blob_storage_helper",
+    "azure.ai.ml._artifacts._gen2_storage_helper",
+)
 #: What azure-identity starts a page of text with when there is nobody to be.
 _NO_CREDENTIAL = "DefaultAzureCredential failed to retrieve a token"
 _SECRET = re.compile(r"(?i)\b(sig|accountkey|sharedaccesskey|code)=[^&\s;\"']+|bearer\s+[\w.~+/-]+=*")
@@ -194,6 +201,10 @@ def load() -> None:
         _quiet()
         for name in ("azure.ai.ml", "azure.ai.ml.constants", "azure.ai.ml.entities"):
             import_module(name)
+        for name in _CHATTY:
+            with suppress(ImportError):
+                # A name in the module goes before the builtin: only these fall silent, in all threads.
+                vars(import_module(name))["print"] = _silent
 
 
 def _client(subscription_id: str, resource_group: str, workspace: str) -> MLClient:
@@ -227,6 +238,10 @@ def credential() -> DefaultAzureCredential:
         exclude_developer_cli_credential=True,
         process_timeout=30,
     )
+
+
+def _silent(*_arguments: object, **_options: object) -> None:
+    """Instead of ``print``."""
 
 
 def _quiet() -> None:

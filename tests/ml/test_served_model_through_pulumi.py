@@ -114,6 +114,8 @@ def test_up_says_that_it_will_train_then_trains_deploys_and_gives_the_traffic(st
     outputs = stack.outputs()
     assert "is not registered: `up` will train it (pipeline.yml on numbers:1)" in said
     assert f"training job tiny-p-{outputs['lineage'][:12]}-1 is completed" in said
+    assert "..." not in said
+    assert "\x1b" not in said
     assert outputs["model_version"] == "1"
     assert traffic(world) == {outputs["deployment_name"]: 100}
 
