@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from local.engine.deployment import Deployment
     from local.engine.events import Stream
     from local.engine.program import Program
+    from local.engine.provider_registry import ProviderRegistry
     from local.engine.snapshot import Snapshot
     from local.engine.stack import Stack
 
@@ -87,8 +88,8 @@ def _warn_of_pending(state: State, events: Stream) -> None:
         "warning",
         f"Attempting to deploy or update resources with {len(state.operations)} pending operations from previous "
         f"deployment.{lines}\nThese resources are in an unknown state because the engine was interrupted while "
-        "waiting for changes to them to complete. They are created or changed again now; a provider that adopts what "
-        "it finds makes nothing twice.",
+        "waiting for changes to them to complete. What azure-native was doing is looked up first; the rest is done "
+        "again, and a provider that adopts what it finds makes nothing twice.",
     )
 
 
@@ -137,6 +138,8 @@ class _Operation:
         resources = list(self._state.resources)
         deployment: Deployment | None = None
         try:
+            if self._state.operations:
+                resources = await self._settle(resources)
             if self._request.kind == "refresh" or self._request.refresh:
                 resources, changes, failed = await self._refresh(resources)
                 if self._request.kind != "refresh":
@@ -160,16 +163,32 @@ class _Operation:
         )
         return result
 
-    async def _refresh(self, resources: list[Any]) -> tuple[list[Any], dict[str, int], bool]:
+    async def _settle(self, resources: list[Any]) -> list[Any]:
+        """Account for what an interrupted operation had begun."""
+        from local.engine.settlement import settle  # noqa: PLC0415
+
+        providers = self._providers_of(resources)
+        settled = await settle(
+            resources, self._state.operations, providers, self._events, parallel=self._request.parallel
+        )
+        if self._snapshot:
+            self._snapshot.rebase(settled.resources, settled.open)
+        return settled.resources
+
+    def _providers_of(self, resources: list[Any]) -> ProviderRegistry:
+        """The providers that the state has."""
         from local.engine.builtin import Builtin  # noqa: PLC0415
-        from local.engine.executor import Executor  # noqa: PLC0415
         from local.engine.provider_registry import ProviderRegistry  # noqa: PLC0415
 
         olds = {state.urn: state for state in resources if not state.delete}
-        providers = ProviderRegistry(
+        return ProviderRegistry(
             self._host, Builtin(self._stack.store.backend, self._stack.project.name, {}), olds
         )
-        executor = Executor(providers, self._snapshot, self._events)
+
+    async def _refresh(self, resources: list[Any]) -> tuple[list[Any], dict[str, int], bool]:
+        from local.engine.executor import Executor  # noqa: PLC0415
+
+        executor = Executor(self._providers_of(resources), self._snapshot, self._events)
         targets = self._request.options.targets
         excludes = self._request.options.excludes
         slots = asyncio.Semaphore(self._request.parallel)

@@ -18,14 +18,14 @@ from local.engine.backend import digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from local.engine.backend import StackStore
-    from local.engine.checkpoint import Deployment
+    from local.engine.checkpoint import Deployment, Operation
     from local.engine.passphrase import Crypter
     from local.engine.resource_state import ResourceState
 
 _SAVE_EVERY = 1.0  # seconds, and never more than a tenth of the time
-_CREATING = "creating"
 
 
 class Snapshot:
@@ -41,8 +41,8 @@ class Snapshot:
         self._positions: dict[int, int] = {}
         self._dropped: set[int] = set()
         self._text: dict[int, str] = {}
-        # Creations nobody saw the end of stay known until their resource is made or refreshed.
-        self._unfinished = [op for op in deployment.operations if op.type == _CREATING]
+        # What nobody saw the end of stays known until it is settled: looked up, made or refreshed.
+        self._unfinished = list(deployment.operations)
         self._operations: dict[int, tuple[ResourceState, str]] = {}
         self._sequence = 0
         self.aliases: dict[str, str] = {}
@@ -52,7 +52,7 @@ class Snapshot:
 
     def _open_journal(self) -> TextIO:
         folder = self._store.journal
-        shutil.rmtree(folder, ignore_errors=True)
+        _discard(folder)
         folder.mkdir(parents=True)
         text = self._store.path.read_text(encoding="utf-8")
         base = folder / "base.json"
@@ -119,15 +119,15 @@ class Snapshot:
         elif (index := self._index.get(id(state), -1)) >= 0:
             self._write("old", index, entry=self._entry(state))
 
-    def rebase(self, resources: Sequence[ResourceState]) -> None:
-        """Start over from other resources: what a refresh found."""
+    def rebase(self, resources: Sequence[ResourceState], unfinished: Sequence[Operation] = ()) -> None:
+        """Start over from other resources: what a refresh or a look at unfinished operations found."""
         self._base = list(resources)
         self._index = {id(state): number for number, state in enumerate(self._base)}
         self._settled.clear()
         self._new.clear()
         self._positions.clear()
         self._dropped.clear()
-        self._unfinished.clear()
+        self._unfinished = list(unfinished)
         self.save()
         self._journal.close()
         self._journal = self._open_journal()
@@ -186,7 +186,13 @@ class Snapshot:
         """Write the state file a last time; the journal has served."""
         self.save()
         self._journal.close()
-        shutil.rmtree(self._store.journal, ignore_errors=True)
+        _discard(self._store.journal)
+
+
+def _discard(journal: Path) -> None:
+    """Remove a journal; the log first: what it refers to is needed for as long as it is there."""
+    (journal / "log").unlink(missing_ok=True)
+    shutil.rmtree(journal, ignore_errors=True)
 
 
 def recover(store: StackStore) -> bool:
@@ -203,7 +209,7 @@ def recover(store: StackStore) -> bool:
     if usable:
         base = json.loads((folder / "base.json").read_text(encoding="utf-8"))
         store.write(resource_state.compact(_played(base, records)) + "\n")
-    shutil.rmtree(folder)
+    _discard(folder)
     return usable
 
 
@@ -225,7 +231,7 @@ class _Playback:
         self._base: list[dict[str, Any] | None] = list(self._original)
         self._new: list[dict[str, Any] | None] = []
         self._operations: dict[int, dict[str, Any]] = {}
-        self._unfinished = [op for op in latest.get("pending_operations") or [] if op["type"] == _CREATING]
+        self._unfinished: list[dict[str, Any]] = list(latest.get("pending_operations") or [])
 
     def resources(self) -> list[dict[str, Any]]:
         return [row for row in [*self._new, *self._base] if row is not None]

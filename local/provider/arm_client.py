@@ -172,6 +172,22 @@ class ArmClient:
         """Whether a GET answers with a body."""
         return bool(await self.get(url, version))
 
+    async def settled(self, url: str, version: str, wait: Wait) -> Json | None:
+        """A resource once Azure is no longer at work on it, or None if there is none.
+
+        Raises ``OperationFailedError`` where that ended in a failure: the resource exists then.
+        """
+        response = await self.send("GET", url, {"api-version": version})
+        if response.status in (204, 404):
+            return None
+        try:
+            await self._poll_resource(url, _expect(response, 200), version, wait)
+            return await self.get(url, version)
+        except ArmRequestError as error:
+            if error.status == 404:  # it was on its way out
+                return None
+            raise
+
     async def put(self, url: str, query: Mapping[str, str], body: Any, wait: Wait) -> Json:
         """Creates or replaces, and waits: the resource as the PUT or the operation's end answered it.
 

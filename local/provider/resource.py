@@ -1,7 +1,7 @@
 """What happens to one resource: check, create, read, update and delete, as azure-native does them.
 
-Decisions are pure (``check``, ``diff``, ``wire``, ``refresh``); this carries them to ARM. An interrupted create is not
-adopted: the next one finds the resource and refuses, as the real provider does; ``pulumi import`` or a delete helps.
+Decisions are pure (``check``, ``diff``, ``wire``, ``refresh``); this carries them to ARM. A create never adopts what is
+there: it refuses, as the real provider does. An engine that knows that a create was its own asks for it with ``recover``.
 """
 
 from __future__ import annotations
@@ -113,6 +113,22 @@ class Resources:
             if wire.at_path(body, path) is None:
                 wire.put_path(body, path, [])
         return await self._put(fact, inputs, given, body, seconds)
+
+    async def recover(self, fact: ResourceFact, inputs: Json) -> tuple[str, Json] | None:
+        """What an interrupted ``create`` of these inputs made: id and outputs once Azure is done with it, or None.
+
+        ``InitError`` says that it exists, but not as asked. A singleton is always there, which tells nothing: None.
+        """
+        if fact.singleton:
+            return None
+        address = wire.resource_id(fact, _known(fact, inputs), self.subscription_id)
+        try:
+            found = await self.client.settled(address, fact.version, self._wait(0))
+        except OperationFailedError as error:
+            found = await self._read_quietly(address, fact)
+            outputs = self._outputs(fact, found or {}, inputs)
+            raise InitError(_id(found, address), outputs, str(error)) from error
+        return (_id(found, address), self._outputs(fact, found, inputs)) if found else None
 
     async def update(
         self, fact: ResourceFact, resource_id: str, inputs: Json, state: Json, seconds: float = 0

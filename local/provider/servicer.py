@@ -61,7 +61,10 @@ def _answering(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
 
 
 def _init_failed(error: InitError, request: Any) -> tuple[tuple[str, bytes], ...]:
-    inputs = request.properties if isinstance(request, provider_pb2.CreateRequest) else request.news
+    if isinstance(request, provider_pb2.CreateRequest):
+        inputs = request.properties
+    else:
+        inputs = request.inputs if isinstance(request, provider_pb2.ReadRequest) else request.news
     detail = provider_pb2.ErrorResourceInitFailed(
         id=error.resource_id, properties=to_struct(error.outputs), reasons=[error.reason], inputs=inputs
     )
@@ -191,9 +194,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answering
     async def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:  # noqa: ARG002, N802
-        """Reads, for refresh, import and get."""
+        """Reads, for refresh, import and get; without an id, what an interrupted create of the inputs made."""
         fact = self._facts.resource(token_of(request.urn))
         inputs, state = from_struct(request.inputs), from_struct(request.properties)
+        if not request.id:
+            made = await self.resources.recover(fact, inputs)
+            if made is None:
+                return provider_pb2.ReadResponse()
+            return provider_pb2.ReadResponse(id=made[0], properties=to_struct(made[1]), inputs=request.inputs)
         found = await self.resources.read(fact, request.id, inputs, state)
         if found is None:
             return provider_pb2.ReadResponse()

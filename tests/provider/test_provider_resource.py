@@ -40,6 +40,52 @@ def test_what_is_there_already_is_never_adopted():
     asyncio.run(scenario())
 
 
+def test_what_an_interrupted_create_made_is_found_by_its_inputs_once_azure_is_done_with_it():
+    async def scenario():
+        async with serving() as (arm, client):
+            resources = Resources(FACTS, client, "s")
+            assert await resources.recover(VAULT, VAULT_INPUTS) is None
+            body = {"id": VAULT_PATH, "name": "v", "location": "westeurope"}
+            creating = body | {"properties": {"provisioningState": "Creating"}}
+            arm.store[VAULT_PATH.lower()] = body | {"properties": {"provisioningState": "Succeeded"}}
+            arm.script("GET", VAULT_PATH, (200, {}, creating), (200, {}, creating))
+            found = await resources.recover(VAULT, VAULT_INPUTS | {"tags": {"owner": Secret("hidden")}})
+            assert found is not None
+            assert (found[0], found[1]["name"]) == (VAULT_PATH, "v")
+            assert not [request for request in arm.requests if request[0] != "GET"]
+            # Gone while Azure was at work on it: there is nothing to take over.
+            arm.script("GET", VAULT_PATH, (200, {}, creating), (404, {}, None))
+            assert await resources.recover(VAULT, VAULT_INPUTS) is None
+
+    asyncio.run(scenario())
+
+
+def test_an_interrupted_create_that_failed_in_azure_is_reported_with_its_state():
+    async def scenario():
+        async with serving() as (arm, client):
+            arm.store[VAULT_PATH.lower()] = {
+                "id": VAULT_PATH,
+                "name": "v",
+                "properties": {"provisioningState": "Failed"},
+            }
+            with pytest.raises(InitError, match="ended as Failed") as caught:
+                await Resources(FACTS, client, "s").recover(VAULT, VAULT_INPUTS)
+            assert caught.value.resource_id == VAULT_PATH
+            assert caught.value.outputs["name"] == "v"
+
+    asyncio.run(scenario())
+
+
+def test_a_singleton_that_is_there_says_nothing_about_an_interrupted_create():
+    async def scenario():
+        async with serving() as (arm, client):
+            inputs = {"resourceGroupName": "g", "accountName": "a", "blobServicesName": "default"}
+            assert await Resources(FACTS, client, "s").recover(BLOBS, inputs) is None
+            assert arm.requests == []
+
+    asyncio.run(scenario())
+
+
 def test_a_singleton_is_there_already_and_gets_its_defaults_back_on_delete():
     async def scenario():
         async with serving() as (arm, client):

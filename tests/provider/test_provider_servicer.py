@@ -49,6 +49,27 @@ def create(inputs: dict[str, Any], **more: Any) -> provider_pb2.CreateRequest:
     return provider_pb2.CreateRequest(urn=URN, properties=to_struct(inputs), **more)
 
 
+def test_a_read_without_an_id_finds_what_the_inputs_name():
+    async def scenario():
+        async with serving() as (arm, client), provider(Resources(Facts.load(), client, "s")) as stub:
+            inputs = to_struct({"resourceGroupName": "rg", "location": "westeurope"})
+            request = provider_pb2.ReadRequest(urn=URN, inputs=inputs)
+            assert (await stub.Read(request)).id == ""
+            arm.store[GROUP] = {"id": GROUP, "name": "rg", "location": "westeurope"}
+            found = await stub.Read(request)
+            assert (found.id, found.inputs) == (GROUP, inputs)
+            assert from_struct(found.properties)["name"] == "rg"
+            arm.store[GROUP]["properties"] = {"provisioningState": "Failed"}
+            with pytest.raises(grpc.aio.AioRpcError, match="ended as Failed") as caught:
+                await stub.Read(request)
+            details = dict(caught.value.trailing_metadata())["grpc-status-details-bin"]
+            failed = provider_pb2.ErrorResourceInitFailed()
+            status_pb2.Status.FromString(details).details[0].Unpack(failed)
+            assert (failed.id, failed.inputs) == (GROUP, inputs)
+
+    asyncio.run(scenario())
+
+
 def test_it_introduces_itself():
     async def scenario():
         async with provider() as stub:
