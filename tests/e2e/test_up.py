@@ -1,6 +1,6 @@
 """The whole path as a user walks it: up, look, up again, kill, up again, down.
 
-The tests share one stack and run in this order, in one worker.
+The tests share one stack and run in this order, in one worker (a file is one worker's).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Deployed
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("up"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _NOTHING = "nothing to change"

@@ -1,5 +1,6 @@
 """Runs the whole program against a recording mock of the engine."""
 
+import asyncio
 import json
 import runpy
 import uuid
@@ -246,9 +247,15 @@ def run(stack_name, recording=None, **changes):
     }
     runtime_config.set_all_config(texts, [])
     settings.set_root_resource(None)
+    # The SDK asks for the thread's event loop; a test that ran asyncio.run before has taken it away.
+    asyncio.set_event_loop(asyncio.new_event_loop())
     monitor = Monitor(Azure(recording), recording)
     mocks.set_mocks(monitor.mocks, project="mlops", stack=stack_name, preview=False, monitor=monitor)
     program = str(REPOSITORY / "__main__.py")
-    _sync_await(stack.run_pulumi_func(lambda: runpy.run_path(program, run_name="__main__") and None))
+    try:
+        _sync_await(stack.run_pulumi_func(lambda: runpy.run_path(program, run_name="__main__") and None))
+    finally:
+        asyncio.get_event_loop().close()
+        asyncio.set_event_loop(None)
     recording.outputs = dict(settings.get_root_resource().outputs)
     return recording
