@@ -17,7 +17,7 @@ from ml.environment import EnvironmentProvider
 from ml.model import ModelProvider
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.usefixtures("azure_shell"), pytest.mark.xdist_group("ml")]
+pytestmark = pytest.mark.usefixtures("azure_shell")
 
 
 def jobs(world, prefix="tiny-"):

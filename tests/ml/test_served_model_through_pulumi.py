@@ -28,7 +28,7 @@ served = ServedModel("tiny", model, platform, environment="test", tags={"team": 
 for name in ("endpoint_name", "deployment_name", "model_version", "lineage", "scoring_uri"):
     pulumi.export(name, getattr(served, name))
 """
-pytestmark = [pytest.mark.usefixtures("azure_shell"), pytest.mark.xdist_group("ml")]
+pytestmark = pytest.mark.usefixtures("azure_shell")
 
 
 class Stack:

@@ -14,7 +14,7 @@ from ml.online_deployment import OnlineDeploymentProvider
 from ml.online_endpoint import OnlineEndpointProvider
 from ml.traffic import TrafficProvider
 
-pytestmark = [pytest.mark.usefixtures("azure_shell"), pytest.mark.xdist_group("ml")]
+pytestmark = pytest.mark.usefixtures("azure_shell")
 ENDPOINT, BATCH, FIRST, SECOND = "tiny-abc123", "tiny-b-abc123", "m-aaaaaaaa", "m-bbbbbbbb"
 
 
