@@ -7,8 +7,6 @@ import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from azure.storage.blob import ContainerSasPermissions, generate_container_sas
-
 from local.azure.errors import parent_not_found, unsupported
 from local.azure.machine_learning import asset
 from local.azure.resource_type import Answer, Route
@@ -34,6 +32,9 @@ def _among(azure: Azure, call: Call, records: list[Record]) -> list[Record]:
 
 async def _start_upload(azure: Azure, call: Call) -> Answer:
     """A new container and a link that may write to it, before the version exists."""
+    # Takes as long to load as the rest of the server, and few need it.
+    from azure.storage.blob import ContainerSasPermissions, generate_container_sas  # noqa: PLC0415
+
     workspace = azure.store.get(call.captured["workspace"])
     if workspace is None:
         raise parent_not_found(call.captured["workspace"])

@@ -11,8 +11,6 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from azure.storage.blob import BlobSasPermissions, generate_blob_sas
-
 from local.azure.errors import ArmError, not_found, unsupported
 from local.azure.machine_learning import asset_location, job, job_run, job_state
 from local.azure.machine_learning.job_state import Job
@@ -109,6 +107,9 @@ async def _details(azure: Azure, call: Call) -> Answer:
 
 async def _log_files(found: Job) -> dict[str, str]:
     """The job's logs with links that need no token, as Azure gives them."""
+    # Takes as long to load as the rest of the server, and few need it.
+    from azure.storage.blob import BlobSasPermissions, generate_blob_sas  # noqa: PLC0415
+
     azure = found.azure
     place = await asset_location.locate(azure, found.workspace, job_state.artifacts(found.name))
     prefix = place.path.rstrip("/") + "/"
