@@ -16,8 +16,8 @@ up: setup  ## the whole platform and the sample model, running on this machine
 down:  ## destroy the local stack and stop what `make up` started
 	@if [ -x $(PY) ]; then $(PY) -m local down; else echo "Nothing is set up, so nothing runs."; fi
 
-clean: down  ## the same, and remove its data
-	@rm -rf .local && echo "Removed .local/."
+clean:  ## stop everything and remove its data, whatever state it is in
+	@if [ -x $(PY) ]; then $(PY) -m local clean; else rm -rf .local; fi
 
 test: setup  ## all tests and static checks
 	@$(MAKE) --no-print-directory check

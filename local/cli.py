@@ -178,6 +178,14 @@ def down() -> None:
     stack.down()
 
 
+@app.command()
+def clean() -> None:
+    """Stop local Azure and remove everything of it and of the local stack."""
+    from local import up as stack  # noqa: PLC0415
+
+    stack.clean()
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 )

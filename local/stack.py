@@ -122,17 +122,24 @@ class LocalStack:
     def _write_settings(self) -> None:
         """The committed settings, plus the salt that the engine made for this stack's secrets."""
         settings: dict[str, Any] = yaml.safe_load((REPOSITORY / f"Pulumi.{STACK}.yaml").read_text())
-        if self._settings.exists():
-            try:
-                before: object = yaml.safe_load(self._settings.read_text())
-            except yaml.YAMLError as error:
-                raise StackError(
-                    f"{self._settings} is not YAML any more ({error}); start over with `make clean`."
-                ) from None
-            salt = before.get("encryptionsalt") if isinstance(before, dict) else None
-            if salt:
-                settings["encryptionsalt"] = salt
+        salt = self._salt()
+        if salt:
+            settings["encryptionsalt"] = salt
         self._write_private(self._settings, yaml.safe_dump(settings, sort_keys=False))
+
+    def _salt(self) -> str | None:
+        """The salt in the settings; where they are damaged, the one that the state was encrypted with."""
+        try:
+            found: Any = yaml.safe_load(self._settings.read_text())
+            if isinstance(found, dict) and found.get("encryptionsalt"):
+                return str(found["encryptionsalt"])
+        except (OSError, yaml.YAMLError):
+            pass
+        try:
+            latest = json.loads(self.checkpoint.read_text())["checkpoint"]["latest"]
+            return str(latest["secrets_providers"]["state"]["salt"])
+        except (OSError, KeyError, TypeError):
+            return None
 
     @staticmethod
     def _write_private(path: Path, text: str, *, keep: bool = False) -> None:

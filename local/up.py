@@ -69,9 +69,6 @@ def up() -> None:
 def down() -> None:
     """Destroy the local stack and stop local Azure."""
     with _told("make down") as (console, directory):
-        if not directory.root.exists():
-            console.print("Nothing runs: there is no local stack.")
-            return
         if checkpoint_of(directory).exists():
             with console.status("Starting local Azure"):
                 service.start(directory)
@@ -79,12 +76,29 @@ def down() -> None:
             work.stack.prepare()
             console.print("Destroying the stack [bold]local[/]", highlight=False)
             changes = engine_run.run(work.console, work.stack, "destroy")
+            work.directory.stack.unlink(missing_ok=True)
             console.print(f"Destroyed: {_counted(changes) or 'nothing was deployed'}.", highlight=False)
         with console.status("Stopping local Azure"):
             service.stop(directory)
         console.print(
             "Local Azure is stopped. Its data stays in .local/ until `make clean`.", highlight=False
         )
+
+
+def clean() -> None:
+    """Stop local Azure and remove everything of it and of the local stack, whatever state they are in."""
+    with _told("make clean") as (console, directory):
+        service.reset(directory)
+        for folder in (directory.state, directory.root / "project", directory.root / "pulumi"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in ("passphrase", "stack.json", "start.lock", "server.lock", "up.lock"):
+            (directory.root / file).unlink(missing_ok=True)
+        if any(directory.root.iterdir()):
+            left = ", ".join(sorted(path.name for path in directory.root.iterdir()))
+            console.print(f"Removed what was ours in {directory.root}; left there: {left}.")
+            return
+        directory.root.rmdir()
+        console.print(f"Removed {directory.root}.")
 
 
 def pulumi(context: typer.Context) -> None:

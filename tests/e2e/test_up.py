@@ -120,4 +120,9 @@ def test_down_destroys_the_stack_and_leaves_no_process(deployed: Deployed) -> No
 
 
 def test_down_again_is_fine(deployed: Deployed) -> None:
-    assert "stopped" in deployed.local("down").stdout
+    assert "nothing was deployed" in deployed.local("down").stdout
+
+
+def test_clean_leaves_no_file(deployed: Deployed) -> None:
+    deployed.local("clean")
+    assert not deployed.root.exists()
