@@ -209,7 +209,7 @@ def _report(work: _Work, outcome: sample.Outcome, changes: dict[str, int], secon
     console.print()
     console.print("[bold]Next[/]")
     for command, what in _NEXT:
-        console.print(f"  {command:<46} [dim]{what}[/]", soft_wrap=True)
+        console.print(f"  {command:<48} [dim]{what}[/]", soft_wrap=True)
 
 
 _NEXT = (
