@@ -99,6 +99,17 @@ def test_an_interrupted_build_is_swept_and_made_again(tmp_path: Path):
     assert (folder / "bin" / "python").exists()
 
 
+@pytest.mark.parametrize("lost", ["environment.json", "bin/python"])
+def test_an_environment_that_lost_its_interpreter_or_its_end_is_made_again(tmp_path: Path, lost: str):
+    azure, wanted = AzureOf(tmp_path), Environment(None, ())
+    folder = asyncio.run(environment_build.build(azure, wanted))
+    (folder / lost).unlink()
+    (folder / "left").touch()
+    assert asyncio.run(environment_build.build(azure, wanted)) == folder
+    assert (folder / lost).exists()
+    assert not (folder / "left").exists()
+
+
 def test_a_package_that_does_not_exist_fails_the_build_with_what_uv_said(tmp_path: Path):
     azure = AzureOf(tmp_path)
     with pytest.raises(ArmError, match=r"could not be built(.|\n)*no-such-folder"):
@@ -123,3 +134,14 @@ def test_a_process_finds_its_environment_first_and_not_the_interpreter_of_local_
     assert variables["PATH"].split(os.pathsep)[0] == str(tmp_path / "e" / "bin")
     assert "PYTHONPATH" not in variables
     assert variables["HTTPS_PROXY"] == "http://127.0.0.1:1"
+
+
+def test_what_a_process_compiles_is_kept_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    azure = AzureOf(tmp_path)
+    folder = asyncio.run(environment_build.build(azure, Environment(None, ())))
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "slow.py").write_text("ANSWER = 42\n")
+    variables = environment_build.variables(azure, folder)
+    subprocess.run([folder / "bin" / "python", "-c", "import slow"], env=variables, check=True)
+    assert list(packages.glob("__pycache__/slow.*.pyc"))
