@@ -83,7 +83,9 @@ def find(directory: LocalDir) -> Running | None:
     """The running local Azure, or None. What a killed one left behind is not taken for one."""
     try:
         details = json.loads(directory.server.read_text())
-        running = Running(details["pid"], details["port"], details["started"], details["version"])
+        running = Running(
+            int(details["pid"]), int(details["port"]), str(details["started"]), str(details["version"])
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     health = _health(running.port)
@@ -95,7 +97,7 @@ def _health(port: int) -> dict[str, Any] | None:
     try:
         connection.request("GET", "/health")
         answer = json.loads(connection.getresponse().read())
-    except (OSError, ValueError, http.client.HTTPException):
+    except (OSError, ValueError, OverflowError, http.client.HTTPException):
         return None
     finally:
         connection.close()
@@ -302,6 +304,10 @@ def reset(directory: LocalDir) -> None:
         directory.root / "azure-config",
     ):
         shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            raise ServiceError(
+                f"{folder} can't be deleted; make it and what is in it yours (`ls -la`), then reset again."
+            )
 
 
 def client_environment(directory: LocalDir) -> dict[str, str]:
@@ -313,7 +319,13 @@ def client_environment(directory: LocalDir) -> dict[str, str]:
     running = find(directory)
     if running is None:
         raise ServiceError("Local Azure is not running; start it with `python -m local start`.")
-    secret = json.loads(directory.identity.read_text())["clientSecret"]
+    try:
+        secret = str(json.loads(directory.identity.read_text())["clientSecret"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ServiceError(
+            f"{directory.identity} is missing or damaged while local Azure runs; delete it, then `python -m local stop` "
+            "and `python -m local start`: that makes a new secret, and what is deployed stays."
+        ) from None
     return {**client_variables(directory, running.port, secret), **_stack_variables(directory)}
 
 

@@ -51,20 +51,27 @@ class Azurite:
         self._error: AzuriteError | None = None
         self._lock: int | None = None
 
-    def check(self) -> None:
-        """Refuses early where it isn't installed.
+    def check(self, *, used: bool) -> None:
+        """Refuses early where it isn't installed, or what it kept for storage accounts that are in use is gone.
 
         Raises:
-            AzuriteError: it isn't.
+            AzuriteError: it says which, and what to do.
         """
+        if used and not self._directory.blobs.exists():
+            raise AzuriteError(
+                f"The blobs of this local Azure's storage accounts, models and data among them, are gone with {self._directory.blobs}. "
+                "Put that folder back, or run `python -m local reset` (then `make up` deploys everything again)."
+            )
         if not azurite_install.installed(self._directory):
             raise AzuriteError(
                 f"Azurite, which keeps the blobs, isn't in {azurite_install.folder(self._directory)}; run `make setup`."
             )
 
+        # From here on an account may be made: without this folder it would look robbed at the next start.
+        self._directory.blobs.mkdir(mode=0o700, exist_ok=True)
+
     async def run(self) -> None:
         """Keeps Azurite running until cancelled."""
-        self._directory.blobs.mkdir(mode=0o700, exist_ok=True)
         try:
             await self._take_over()
             failures = 0

@@ -60,6 +60,8 @@ def load(directory: LocalDir, environ: Mapping[str, str]) -> Authority:
         ca = trustme.CA(
             organization_name=_ORGANIZATION, organization_unit_name="Certificates of this machine only"
         )
+        # Never an old certificate beside a new key, whenever this is interrupted.
+        certificate.unlink(missing_ok=True)
         write_private(key, ca.private_key_pem.bytes().decode())
         write_private(certificate, ca.cert_pem.bytes().decode())
     try:

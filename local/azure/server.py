@@ -18,7 +18,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from local.azure import certificate, gateway, identity, providers, proxy, store
+from local.azure import blob, certificate, gateway, identity, providers, proxy, store
 from local.azure.arm import Arm
 from local.azure.azurite_process import Azurite, AzuriteError
 from local.azure.blob import AzuriteBlobs
@@ -51,7 +51,7 @@ class LocalAzure:
         self.identity = identity.load(directory.identity)
         self.store = store.open_store(directory.database)
         self.azurite = Azurite(directory, package_variables(environ))
-        self.azurite.check()
+        self.azurite.check(used=bool(self.store.of_type(blob.ACCOUNT)))
         self.blobs = AzuriteBlobs(self.azurite, self.store)
         self.children = LeashedChildren()
         self.catalog = Catalog(providers.load())

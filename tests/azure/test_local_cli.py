@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local import service
-from local.settings import REPOSITORY, LocalDir
+from local.azure.store import open_store
+from local.settings import REPOSITORY, SUBSCRIPTION_ID, LocalDir
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -155,6 +159,97 @@ def test_a_damaged_identity_and_ca_are_one_line_each(shell: Shell) -> None:
     for name in ("ca.pem", "ca-key.pem"):
         (shell.dir.authority / name).write_text("no certificate")
     assert "The local CA in" in shell.refused("start")
+
+
+def test_a_damaged_identity_of_a_running_local_azure_is_one_line_and_a_restart_mends_it(shell: Shell) -> None:
+    shell.run("start")
+    whole = shell.dir.identity.read_text()
+    shell.dir.identity.write_text(whole[:100])
+    line = shell.refused("env")
+    assert "identity.json is missing or damaged" in line
+    assert "python -m local start" in line
+    shell.dir.identity.unlink()
+    shell.run("stop")
+    # The CA's key is missing too: both are made anew, and the database is the one there was.
+    (shell.dir.authority / "ca-key.pem").unlink()
+    before = shell.dir.database.stat().st_ino
+    assert json.loads(shell.run("start", "--json").stdout)["running"]
+    variables = json.loads(shell.run("env", "--json").stdout)
+    assert variables["AZURE_CLIENT_SECRET"] not in whole
+    trusted = ssl.create_default_context(cafile=variables["REQUESTS_CA_BUNDLE"])
+    with socket.create_connection(("127.0.0.1", service.find(shell.dir).port)) as connection:  # type: ignore[union-attr]
+        connection.sendall(b"CONNECT management.azure.com:443 HTTP/1.1\r\n\r\n")
+        assert b"established" in connection.recv(4096)
+        with trusted.wrap_socket(connection, server_hostname="management.azure.com") as secure:
+            assert secure.version()
+    assert shell.dir.database.stat().st_ino == before
+
+
+def test_blobs_that_are_gone_are_told_and_everything_else_stays(shell: Shell) -> None:
+    shell.dir.root.mkdir(parents=True)
+    group = f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/rg-kept"
+    account = f"{group}/providers/Microsoft.Storage/storageAccounts/kept"
+    store = open_store(shell.dir.database)
+    store.put(group, {"location": "westeurope"})
+    store.put(account, {"location": "westeurope"})
+    store.close()
+    line = shell.refused("start")
+    assert str(shell.dir.blobs) in line
+    assert "python -m local reset" in line
+    assert not shell.dir.blobs.exists()
+    store = open_store(shell.dir.database)
+    assert store.get(account) is not None
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "",
+        "{",
+        "[]",
+        '{"pid": 1}',
+        '{"pid": 1, "port": "http", "started": "", "version": ""}',
+        '{"pid": 1, "port": -1, "started": "", "version": ""}',
+        '{"pid": 1, "port": 70000, "started": "", "version": ""}',
+        '{"pid": 1, "port": 9, "started": "", "version": ""}',
+    ],
+)
+def test_what_a_dead_server_left_behind_is_taken_for_none(tmp_path: Path, left: str) -> None:
+    directory = LocalDir(tmp_path)
+    directory.server.write_text(left)
+    assert service.find(directory) is None
+    assert service.stop(directory) is False
+
+
+def test_a_folder_on_a_read_only_disk_is_named_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(service.ServiceError, match=r"Read-only.*make it writable.*MLOPS_LOCAL_DIR"):
+        service.start(LocalDir(tmp_path / "local"))
+
+
+def test_a_full_disk_is_told_before_anything_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5 << 20))
+    with pytest.raises(service.ServiceError, match=r"Only 5 MB are free.*100 MB"):
+        service.start(LocalDir(tmp_path / "local"))
+    assert not (tmp_path / "local" / "azure.db").exists()
+
+
+def test_a_reset_that_leaves_something_behind_says_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = LocalDir(tmp_path)
+    directory.blobs.mkdir()
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    with pytest.raises(service.ServiceError, match="azurite can't be deleted"):
+        service.reset(directory)
 
 
 def test_a_folder_that_cannot_be_written_is_named(shell: Shell) -> None:
