@@ -212,7 +212,7 @@ a:focus-visible,summary:focus-visible{outline:2px solid var(--cur);outline-offse
 .tiles dd{margin:2px 0 0;font-size:26px;font-weight:600;font-variant-numeric:tabular-nums;line-height:1.2}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px}
 table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:9px 16px;border-top:1px solid var(--line);white-space:nowrap;font-weight:400}
+th,td{text-align:left;padding:9px 11px;border-top:1px solid var(--line);white-space:nowrap;font-weight:400}
 thead th{border-top:0;color:var(--soft);font-size:13px}
 tbody th{font-weight:600}
 .number{text-align:right;font-variant-numeric:tabular-nums}
