@@ -37,7 +37,7 @@ def connect(azure: LocalAzure, target: str) -> tuple[bytes, bytes]:
 
 
 @pytest.mark.parametrize(
-    "host", ["example.com:443", "pypi.org:443", "management.azure.com:80", "azure.com:443"]
+    "host", ["example.com:443", "packages.example:443", "management.azure.com:80", "azure.com:443"]
 )
 def test_every_host_but_azures_is_refused_with_a_reason(local_azure: LocalAzure, host: str) -> None:
     first, rest = connect(local_azure, host)
