@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -76,11 +77,10 @@ def _environment(root: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def _workspace(root: Path) -> Workspace:
     for name in ("program", "state", "things"):
-        (tmp_path / name).mkdir()
-    made = Workspace(tmp_path, _environment(tmp_path))
+        (root / name).mkdir()
+    made = Workspace(root, _environment(root))
     (made.program / "Pulumi.yaml").write_text(
         f"name: conformance\nruntime:\n  name: python\n  options:\n    virtualenv: {sys.prefix}\n"
     )
@@ -89,6 +89,31 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
-def stack(workspace: Workspace) -> Workspace:
-    workspace.run("stack", "init", "dev")
+def workspace(tmp_path: Path) -> Workspace:
+    return _workspace(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A stack nobody deploys: making one derives a key, which takes longer than copying it."""
+    made = _workspace(tmp_path_factory.mktemp("stack"))
+    made.run("stack", "init", "dev")
+    return made
+
+
+@pytest.fixture(scope="module")
+def configured_stack(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, dict]:
+    """A stack with the configuration of the recorded commands, and what each of them answered by its name."""
+    made, answers = _workspace(tmp_path_factory.mktemp("stack")), {}
+    for name in ("stack-init", "config-set", "config-set-path", "config-set-secret"):
+        recorded = json.loads((CONFORMANCE / "cli" / f"{name}.json").read_text())
+        answers[name] = made.run(*recorded["command"].split()[1:], code=recorded["exit"])
+    return made, answers
+
+
+@pytest.fixture
+def stack(workspace: Workspace, new_stack: Workspace) -> Workspace:
+    for name in ("program", "state"):
+        shutil.copytree(new_stack.root / name, workspace.root / name, dirs_exist_ok=True)
+    workspace.run("stack", "select", "dev")
     return workspace
