@@ -50,9 +50,7 @@ def up() -> None:
     """Bring up local Azure and the local stack with the sample model, and score it once."""
     with _told("make up") as (console, directory):
         _check_room(directory)
-        with console.status("Starting local Azure"):
-            service.start(directory)
-        work = _work(console, directory)
+        work = _started(console, directory)
         began = time.monotonic()
         with console.status("Reading the stack"):
             work.stack.prepare()
@@ -70,9 +68,7 @@ def down() -> None:
     """Destroy the local stack and stop local Azure."""
     with _told("make down") as (console, directory):
         if checkpoint_of(directory).exists():
-            with console.status("Starting local Azure"):
-                service.start(directory)
-            work = _work(console, directory)
+            work = _started(console, directory)
             work.stack.prepare()
             console.print("Destroying the stack [bold]local[/]", highlight=False)
             changes = engine_run.run(work.console, work.stack, "destroy")
@@ -104,7 +100,7 @@ def clean() -> None:
 def pulumi(context: typer.Context) -> None:
     """Run an engine command on the local stack, e.g. `python -m local pulumi preview --diff`."""
     with _told("pulumi") as (console, directory):
-        work = _work(console, directory)
+        work = _started(console, directory)
         work.stack.prepare()
         arguments = context.args
         command = [str(work.stack.engine.executable), *arguments]
@@ -158,9 +154,12 @@ def _check_room(directory: LocalDir) -> None:
         )
 
 
-def _work(console: Console, directory: LocalDir) -> _Work:
-    azure = service.client_environment(directory)
-    return _Work(console, directory, LocalStack(directory, choose(os.environ), azure))
+def _started(console: Console, directory: LocalDir) -> _Work:
+    """Starts local Azure, once it is clear that there is an engine to deploy to it."""
+    engine = choose(os.environ)
+    with console.status("Starting local Azure"):
+        service.start(directory)
+    return _Work(console, directory, LocalStack(directory, engine, service.client_environment(directory)))
 
 
 def _forget_what_is_gone(work: _Work) -> None:
