@@ -23,7 +23,7 @@ ARCHIVE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
 RESOURCE: Final = "5cf8f73096256a8f31e491e813e4eb8e"
 OUTPUT: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 UNKNOWN_STRING: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-_UNKNOWN_STRINGS: Final = frozenset(
+UNKNOWN_STRINGS: Final = frozenset(
     {
         UNKNOWN_STRING,
         "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
@@ -89,7 +89,7 @@ def decode_value(value: struct_pb2.Value) -> Any:
     match value.WhichOneof("kind"):
         case "string_value":
             text = value.string_value
-            return UNKNOWN if text in _UNKNOWN_STRINGS else text
+            return UNKNOWN if text in UNKNOWN_STRINGS else text
         case "bool_value":
             return value.bool_value
         case "number_value":

@@ -12,26 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from google.protobuf import struct_pb2
 
+from local.engine.property_value import RESOURCE, SECRET, SIGNATURE, UNKNOWN_STRING, UNKNOWN_STRINGS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Json = dict[str, Any]
-
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a type signature of Pulumi's wire
-_RESOURCE: Final = "5cf8f73096256a8f31e491e813e4eb8e"
-_UNKNOWNS: Final = frozenset(
-    (
-        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-        "030794c1-ac77-496b-92df-f27374a8bd58",
-        "e48ece36-62e2-4504-bad9-02848725956a",
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-    )
-)
-_UNKNOWN_STRING: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 class PropertyError(ValueError):
@@ -67,7 +53,7 @@ def from_struct(struct: struct_pb2.Struct) -> Json:
 def _from_value(value: struct_pb2.Value) -> Any:
     kind = value.WhichOneof("kind")
     if kind == "string_value":
-        return UNKNOWN if value.string_value in _UNKNOWNS else value.string_value
+        return UNKNOWN if value.string_value in UNKNOWN_STRINGS else value.string_value
     if kind == "number_value":
         number = value.number_value
         return int(number) if number.is_integer() else number
@@ -81,12 +67,12 @@ def _from_value(value: struct_pb2.Value) -> Any:
 
 
 def _from_object(value: Json) -> Any:
-    signature = value.get(_SIGNATURE)
+    signature = value.get(SIGNATURE)
     if signature is None:
         return value
-    if signature == _SECRET:
+    if signature == SECRET:
         return Secret(value["value"]) if "value" in value else None
-    if signature == _RESOURCE:
+    if signature == RESOURCE:
         return value.get("id") or value.get("urn")
     raise PropertyError("Assets, archives and output values can't be sent to Azure Resource Manager.")
 
@@ -100,9 +86,9 @@ def to_struct(properties: Mapping[str, Any]) -> struct_pb2.Struct:
 
 def _to_value(value: Any) -> struct_pb2.Value:
     if value is UNKNOWN:
-        return struct_pb2.Value(string_value=_UNKNOWN_STRING)
+        return struct_pb2.Value(string_value=UNKNOWN_STRING)
     if isinstance(value, Secret):
-        return struct_pb2.Value(struct_value=to_struct({_SIGNATURE: _SECRET, "value": value.value}))
+        return struct_pb2.Value(struct_value=to_struct({SIGNATURE: SECRET, "value": value.value}))
     if isinstance(value, str):
         return struct_pb2.Value(string_value=value)
     if isinstance(value, bool):
