@@ -11,7 +11,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from local.azure import key_vault_secret
+from local.azure import key_vault_secret, name_availability
 from local.azure.errors import ArmError, bad_request, conflict
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType, Route
 from local.azure.resources import check_location
@@ -165,26 +165,10 @@ async def _list_deleted(azure: Azure, _call: Call) -> Answer:
 
 
 async def _check_name_availability(azure: Azure, call: Call) -> Answer:
-    name = str((call.body or {}).get("name", ""))
-    if not _NAME.fullmatch(name):
-        return Answer(
-            200,
-            {
-                "nameAvailable": False,
-                "reason": "AccountNameInvalid",
-                "message": f"The vault name '{name}' is invalid.",
-            },
-        )
-    if azure.store.named(VAULT, name) or azure.store.named(DELETED, name):
-        return Answer(
-            200,
-            {
-                "nameAvailable": False,
-                "reason": "AlreadyExists",
-                "message": f"The vault name '{name}' is already in use.",
-            },
-        )
-    return Answer(200, {"nameAvailable": True})
+    name = name_availability.asked(call)
+    invalid = None if _NAME.fullmatch(name) else f"The vault name '{name}' is invalid."
+    taken = f"The vault name '{name}' is already in use."
+    return name_availability.answer(azure, name, (VAULT, DELETED), invalid=invalid, taken=taken)
 
 
 def _prepare_secret(_azure: Azure, resource_id: ResourceId, body: Json, _old: Record | None) -> Json:

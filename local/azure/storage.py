@@ -14,6 +14,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, cast
 
+from local.azure import name_availability
 from local.azure.blob import ACCOUNT, AzuriteBlobs, key_name
 from local.azure.errors import ArmError, bad_request, conflict
 from local.azure.resource_id import parse
@@ -181,26 +182,10 @@ async def _regenerate_key(azure: Azure, call: Call, record: Record) -> Answer:
 
 
 async def _check_name(azure: Azure, call: Call) -> Answer:
-    name = str((call.body or {}).get("name", ""))
-    if not _ACCOUNT_NAME.fullmatch(name):
-        return Answer(
-            200,
-            {
-                "nameAvailable": False,
-                "reason": "AccountNameInvalid",
-                "message": f"{name} is not a valid storage account name.",
-            },
-        )
-    if azure.store.named(ACCOUNT, name):
-        return Answer(
-            200,
-            {
-                "nameAvailable": False,
-                "reason": "AlreadyExists",
-                "message": f"The storage account named {name} is already taken.",
-            },
-        )
-    return Answer(200, {"nameAvailable": True})
+    name = name_availability.asked(call)
+    invalid = None if _ACCOUNT_NAME.fullmatch(name) else f"{name} is not a valid storage account name."
+    taken = f"The storage account named {name} is already taken."
+    return name_availability.answer(azure, name, (ACCOUNT,), invalid=invalid, taken=taken)
 
 
 def _implicit_service(azure: Azure, resource_id: ResourceId) -> Json | None:

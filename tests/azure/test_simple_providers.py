@@ -223,3 +223,37 @@ def test_built_in_roles_are_listed_by_name(local_azure: LocalAzure) -> None:
     assert [found["name"] for found in listed["value"]] == ["7f951dda-4ed3-4680-a7ca-43fe172d538d"]
     status, _, reader = local_azure.arm("GET", f"{scope}/{READER}", api_version="2022-04-01")
     assert (status, reader["properties"]["roleName"]) == (200, "Reader")
+
+
+@pytest.mark.parametrize(
+    ("provider", "kind", "version", "body"),
+    [
+        ("Storage", "storageAccounts", "2024-01-01", {"kind": "StorageV2", "sku": {"name": "Standard_LRS"}}),
+        ("KeyVault", "vaults", "2024-11-01", vault_body()),
+    ],
+)
+def test_whether_a_name_is_free_can_be_asked(
+    local_azure: LocalAzure, provider: str, kind: str, version: str, body: dict[str, Any]
+) -> None:
+    name = unique("free")
+    path = (
+        f"/subscriptions/{local_azure.subscription_id}/providers/Microsoft.{provider}/checkNameAvailability"
+    )
+
+    def asked(wanted: str) -> Any:
+        status, _, answer = local_azure.arm(
+            "POST", path, {"name": wanted, "type": f"Microsoft.{provider}/{kind}"}, api_version=version
+        )
+        assert status == 200
+        return answer
+
+    assert asked(name) == {"nameAvailable": True}
+    assert asked("no name!")["reason"] == "AccountNameInvalid"
+    resource = f"{local_azure.group()}/providers/Microsoft.{provider}/{kind}/{name}"
+    local_azure.put(resource, {"location": "westeurope", **body}, api_version=version)
+    taken = asked(name)
+    assert (taken["nameAvailable"], taken["reason"]) == (False, "AlreadyExists")
+    assert name in taken["message"]
+    if kind == "vaults":
+        local_azure.arm("DELETE", resource, api_version=version)
+        assert not asked(name)["nameAvailable"]
