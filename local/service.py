@@ -92,8 +92,8 @@ def find(directory: LocalDir) -> Running | None:
     return running if health is not None and health.get("pid") == running.pid else None
 
 
-def _health(port: int) -> dict[str, Any] | None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def _health(port: int, seconds: float = 5) -> dict[str, Any] | None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         connection.request("GET", "/health")
         answer = json.loads(connection.getresponse().read())
@@ -204,7 +204,8 @@ def _taken(port: int) -> str | None:
 
 
 def _holder(port: int) -> str:
-    health = _health(port)
+    # Whatever listens there may never answer, and somebody waits to hear who it is.
+    health = _health(port, 1)
     if health is not None:
         return f" by another local Azure (process {health.get('pid')})"
     import psutil  # noqa: PLC0415

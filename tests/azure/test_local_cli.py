@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -59,14 +60,35 @@ class Shell:
         return lines[0]
 
 
-@pytest.fixture
-def shell() -> Generator[Shell]:
+@contextmanager
+def made() -> Generator[Shell]:
     root = Path(tempfile.mkdtemp(prefix="mlops-"))
     shell = Shell(root)
-    yield shell
-    service.stop(shell.dir)
-    root.chmod(0o700)
-    shutil.rmtree(root, ignore_errors=True)
+    try:
+        yield shell
+    finally:
+        service.stop(shell.dir)
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def shell() -> Generator[Shell]:
+    """With an empty folder."""
+    with made() as shell:
+        yield shell
+
+
+@pytest.fixture(scope="module")
+def _used() -> Generator[Shell]:
+    with made() as shell:
+        yield shell
+
+
+@pytest.fixture
+def running(_used: Shell) -> Shell:
+    """With a local Azure that runs, and has been used before."""
+    assert _used.run("start").returncode == 0
+    return _used
 
 
 def test_start_status_env_stop_and_reset(shell: Shell) -> None:
@@ -129,12 +151,12 @@ def test_a_port_that_is_none_is_refused(shell: Shell) -> None:
     assert "MLOPS_LOCAL_PORT=http is no port" in shell.refused("start", MLOPS_LOCAL_PORT="http")
 
 
-def test_a_killed_server_is_noticed_and_started_again(shell: Shell) -> None:
-    first = json.loads(shell.run("start", "--json").stdout)
+def test_a_killed_server_is_noticed_and_started_again(running: Shell) -> None:
+    first = json.loads(running.run("start", "--json").stdout)
     os.kill(first["pid"], 9)
-    assert shell.run("status").returncode == 3
-    assert "not running" in shell.refused("env")
-    second = json.loads(shell.run("start", "--json").stdout)
+    assert running.run("status").returncode == 3
+    assert "not running" in running.refused("env")
+    second = json.loads(running.run("start", "--json").stdout)
     assert second["pid"] != first["pid"]
 
 
@@ -161,28 +183,29 @@ def test_a_damaged_identity_and_ca_are_one_line_each(shell: Shell) -> None:
     assert "The local CA in" in shell.refused("start")
 
 
-def test_a_damaged_identity_of_a_running_local_azure_is_one_line_and_a_restart_mends_it(shell: Shell) -> None:
-    shell.run("start")
-    whole = shell.dir.identity.read_text()
-    shell.dir.identity.write_text(whole[:100])
-    line = shell.refused("env")
+def test_a_damaged_identity_of_a_running_local_azure_is_one_line_and_a_restart_mends_it(
+    running: Shell,
+) -> None:
+    whole = running.dir.identity.read_text()
+    running.dir.identity.write_text(whole[:100])
+    line = running.refused("env")
     assert "identity.json is missing or damaged" in line
     assert "python -m local start" in line
-    shell.dir.identity.unlink()
-    shell.run("stop")
+    running.dir.identity.unlink()
+    running.run("stop")
     # The CA's key is missing too: both are made anew, and the database is the one there was.
-    (shell.dir.authority / "ca-key.pem").unlink()
-    before = shell.dir.database.stat().st_ino
-    assert json.loads(shell.run("start", "--json").stdout)["running"]
-    variables = json.loads(shell.run("env", "--json").stdout)
+    (running.dir.authority / "ca-key.pem").unlink()
+    before = running.dir.database.stat().st_ino
+    assert json.loads(running.run("start", "--json").stdout)["running"]
+    variables = json.loads(running.run("env", "--json").stdout)
     assert variables["AZURE_CLIENT_SECRET"] not in whole
     trusted = ssl.create_default_context(cafile=variables["REQUESTS_CA_BUNDLE"])
-    with socket.create_connection(("127.0.0.1", service.find(shell.dir).port)) as connection:  # type: ignore[union-attr]
+    with socket.create_connection(("127.0.0.1", service.find(running.dir).port)) as connection:  # type: ignore[union-attr]
         connection.sendall(b"CONNECT management.azure.com:443 HTTP/1.1\r\n\r\n")
         assert b"established" in connection.recv(4096)
         with trusted.wrap_socket(connection, server_hostname="management.azure.com") as secure:
             assert secure.version()
-    assert shell.dir.database.stat().st_ino == before
+    assert running.dir.database.stat().st_ino == before
 
 
 def test_blobs_that_are_gone_are_told_and_everything_else_stays(shell: Shell) -> None:
@@ -265,14 +288,13 @@ def test_azurite_that_is_not_installed_is_told(shell: Shell) -> None:
     assert "make setup" in line
 
 
-def test_a_shell_that_points_at_local_azure_can_restart_it(shell: Shell) -> None:
-    shell.run("start")
-    variables = json.loads(shell.run("env", "--json").stdout)
-    shell.run("stop")
-    assert json.loads(shell.run("start", "--json", **variables).stdout)["running"]
+def test_a_shell_that_points_at_local_azure_can_restart_it(running: Shell) -> None:
+    variables = json.loads(running.run("env", "--json").stdout)
+    running.run("stop")
+    assert json.loads(running.run("start", "--json", **variables).stdout)["running"]
     bundle = Path(variables["REQUESTS_CA_BUNDLE"]).read_text()
-    authority = (shell.dir.authority / "ca.pem").read_text()
+    authority = (running.dir.authority / "ca.pem").read_text()
     assert bundle.count(authority.strip()) == 1
-    packages = service.package_variables({**shell.env, **variables})
+    packages = service.package_variables({**running.env, **variables})
     assert not any(name.startswith("AZURE_") for name in packages)
     assert packages["REQUESTS_CA_BUNDLE"] != variables["REQUESTS_CA_BUNDLE"]
