@@ -48,7 +48,7 @@ def run(console: Console, stack: LocalStack, command: str) -> dict[str, int]:
         ) as process:
             code = _follow(process, seen, event_log)
     if code:
-        problems = seen.errors or [_last_line(log.read_text())]
+        problems = seen.errors or [_said_at_the_end(log.read_text())]
         shown = "\n".join(f"  {problem}" for problem in dict.fromkeys(problems))
         raise EngineRunError(
             f"the engine's {command} failed:\n{shown}\n"
@@ -79,6 +79,8 @@ def _follow(process: subprocess.Popen[bytes], seen: Run, event_log: Path) -> int
     return process.returncode
 
 
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it ended without a word"
+def _said_at_the_end(text: str) -> str:
+    """What the engine wrote from its error on, for where it ended before there were events."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    start = next((at for at, line in enumerate(lines) if line.startswith("error:")), len(lines) - 1)
+    return "\n  ".join(lines[start:]).removeprefix("error: ") or "it ended without a word"

@@ -212,9 +212,15 @@ def _holder() -> dict[str, Any]:
 
 
 def _alive(lock: dict[str, Any]) -> bool:
-    """Whether a lock's holder still runs; a younger process with its number is somebody else."""
+    """Whether a lock's holder still runs; a younger process with its number is somebody else.
+
+    One that was killed and that its parent hasn't asked after yet is still listed, as a zombie: it runs no more.
+    """
     try:
-        started = psutil.Process(lock["pid"]).create_time()
+        holder = psutil.Process(lock["pid"])
+        if holder.status() == psutil.STATUS_ZOMBIE:
+            return False
+        started = holder.create_time()
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:

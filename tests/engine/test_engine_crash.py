@@ -133,6 +133,15 @@ def test_a_lock_whose_process_number_was_given_to_somebody_else_is_taken_over(st
     assert "took over the lock of somebody" in stack.up().stdout
 
 
+def test_a_lock_of_a_killed_process_that_nobody_has_asked_after_is_taken_over(stack) -> None:
+    stack.write_program("a = Thing('a')")
+    with subprocess.Popen(["sleep", "60"]) as holder:
+        holder.kill()
+        _wait(lambda: psutil.Process(holder.pid).status() == psutil.STATUS_ZOMBIE)
+        _plant_lock(stack, pid=holder.pid)
+        assert "took over the lock of somebody" in stack.up().stdout
+
+
 def test_a_journal_older_than_what_another_engine_wrote_is_not_played_back(interrupted) -> None:
     stack, engine = interrupted
     engine.kill()
