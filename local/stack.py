@@ -122,6 +122,8 @@ class LocalStack:
     def _write_settings(self) -> None:
         """The committed settings, plus the salt that the engine made for this stack's secrets."""
         settings: dict[str, Any] = yaml.safe_load((REPOSITORY / f"Pulumi.{STACK}.yaml").read_text())
+        # An engine that was run by hand may have left another salt in the committed file.
+        settings.pop("encryptionsalt", None)
         salt = self._salt()
         if salt:
             settings["encryptionsalt"] = salt
