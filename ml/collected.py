@@ -19,7 +19,7 @@ import numpy as np
 
 from ml.client import AzureMLError, Door, Settings
 from ml.drift import Thresholds, compare
-from ml.drift.table import read, read_collected
+from ml.drift.table import TableError, read, read_collected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -162,7 +162,13 @@ def _report(door: Door, wanted: Comparison, since: datetime) -> Report:
     with tempfile.TemporaryDirectory(prefix="drift-") as folder:
         reference = _download(door, wanted.reference, Path(folder, "reference"), None)
         production = _download(door, wanted.production, Path(folder, "production"), since)
-        expected = read(reference)
+        try:
+            expected = read(reference)
+        except TableError:
+            raise CollectedError(
+                f"{wanted.title}: its reference data {wanted.reference} is no table of .csv, .csv.gz or .jsonl files; "
+                "register one that is"
+            ) from None
         current: Columns = read_collected(production, since=since)
     if not current:  # nothing came in: that is too little data, and no missing column
         current = {name: np.empty(0) for name in expected}

@@ -45,7 +45,17 @@ class Workspace:
 
 @pytest.fixture(scope="session")
 def workspace(local_azure: LocalAzure) -> Workspace:
-    """A resource group with storage account, vault and workspace, made through ARM."""
+    """A resource group with storage account, vault and workspace, made through ARM; many tests leave things in it."""
+    return _make_workspace(local_azure)
+
+
+@pytest.fixture(scope="module")
+def empty_workspace(local_azure: LocalAzure) -> Workspace:
+    """The same, with nothing in it but what one module puts there."""
+    return _make_workspace(local_azure)
+
+
+def _make_workspace(local_azure: LocalAzure) -> Workspace:
     group = local_azure.group()
     suffix = unique()
     account, vault, name = f"st{suffix}", f"kv-{suffix}", f"mlw-{suffix}"

@@ -45,16 +45,16 @@ def hour(folder, time, shift):
 
 
 @pytest.fixture(scope="module")
-def environ(local_azure, workspace):
+def environ(local_azure, empty_workspace):
     return local_azure.env | {
         "AZURE_SUBSCRIPTION_ID": local_azure.subscription_id,
-        "AZURE_RESOURCE_GROUP": workspace.resource_group,
-        "AZURE_WORKSPACE_NAME": workspace.name,
+        "AZURE_RESOURCE_GROUP": empty_workspace.resource_group,
+        "AZURE_WORKSPACE_NAME": empty_workspace.name,
     }
 
 
 @pytest.fixture(scope="module")
-def monitors(environ, workspace, tmp_path_factory):
+def monitors(environ, empty_workspace, tmp_path_factory):
     """Two monitors: ``drifted`` (a shift in the last day, none the days before) and ``silent`` (nothing came in)."""
     folder = tmp_path_factory.mktemp("monitors")
     (folder / "reference").mkdir()
@@ -70,8 +70,8 @@ def monitors(environ, workspace, tmp_path_factory):
         client = MLClient(
             EnvironmentCredential(),
             environ["AZURE_SUBSCRIPTION_ID"],
-            workspace.resource_group,
-            workspace.name,
+            empty_workspace.resource_group,
+            empty_workspace.name,
         )
         for name in ("reference", "drifted", "silent"):
             client.data.create_or_update(
