@@ -14,7 +14,6 @@ from azure.ai.ml.exceptions import JobException
 from azure.core.exceptions import HttpResponseError
 
 # What these tests set up costs seconds: one worker does it, once.
-pytestmark = pytest.mark.xdist_group("jobs")
 
 PIPELINE = """\
 type: pipeline

@@ -23,7 +23,6 @@ from azure.ai.ml.entities import (
 from azure.core.exceptions import HttpResponseError
 
 # What these tests set up costs seconds: one worker does it, once.
-pytestmark = pytest.mark.xdist_group("serving")
 
 CONDA = """\
 dependencies:
