@@ -55,7 +55,7 @@ def up() -> None:
         with console.status("Reading the stack"):
             work.stack.prepare()
             _forget_what_is_gone(work)
-        console.print("Deploying the stack [bold]local[/]", highlight=False)
+        console.print("Deploying the stack [bold]local[/]")
         changes = engine_run.run(work.console, work.stack, "up")
         outputs = work.stack.outputs()
         _remember(work, outputs)
@@ -70,15 +70,16 @@ def down() -> None:
         if checkpoint_of(directory).exists():
             work = _started(console, directory)
             work.stack.prepare()
-            console.print("Destroying the stack [bold]local[/]", highlight=False)
+            console.print("Destroying the stack [bold]local[/]")
             changes = engine_run.run(work.console, work.stack, "destroy")
             work.directory.stack.unlink(missing_ok=True)
-            console.print(f"Destroyed: {_counted(changes) or 'nothing was deployed'}.", highlight=False)
+            console.print(f"Destroyed: {_counted(changes) or 'nothing was deployed'}.")
         with console.status("Stopping local Azure"):
-            service.stop(directory)
-        console.print(
-            "Local Azure is stopped. Its data stays in .local/ until `make clean`.", highlight=False
-        )
+            stopped = service.stop(directory)
+        if stopped:
+            console.print(f"Local Azure is stopped. Its data stays in {directory.root} until `make clean`.")
+        else:
+            console.print("Local Azure was not running.")
 
 
 def clean() -> None:
@@ -103,12 +104,13 @@ def pulumi(context: typer.Context) -> None:
         work = _started(console, directory)
         work.stack.prepare()
         arguments = context.args
-        command = [str(work.stack.engine.executable), *arguments]
+        # Commands on the stack alone run where it was made and selected, and where its settings are.
+        command, folder = [str(work.stack.engine.executable), *arguments], work.stack.project
         if arguments and arguments[0] in _PROGRAM_COMMANDS:
-            command = work.stack.arguments(*arguments)
+            command, folder = work.stack.arguments(*arguments), REPOSITORY
         with work.stack.provider() as extra:
             environment = {**work.stack.environment(), **extra}
-            code = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode  # noqa: S603
+            code = subprocess.run(command, cwd=folder, env=environment, check=False).returncode  # noqa: S603
         if code:
             raise typer.Exit(code)
 
@@ -131,12 +133,11 @@ def _told(command: str) -> Generator[tuple[Console, LocalDir]]:
         service.ServiceError,
     ) as error:
         console.print(f"[red]{command}:[/] ", end="")
-        console.print(str(error), markup=False, soft_wrap=True)
+        console.print(str(error), markup=False)
         raise typer.Exit(1) from None
     except OSError as error:
         console.print(
             f"[red]{command}:[/] {error.strerror or error}: {error.filename or directory.root}. Make room or make it writable, then run this again.",
-            soft_wrap=True,
         )
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
@@ -193,22 +194,20 @@ def _report(work: _Work, outcome: sample.Outcome, changes: dict[str, int], secon
     console.print()
     console.print(f"[bold green]Up[/] in {seconds:.0f} s: {changed or 'nothing to change'}.")
     console.print()
-    console.print(f"[bold]Endpoint[/]    {outcome.url}", soft_wrap=True)
+    console.print(f"[bold]Endpoint[/]    {outcome.url}")
     console.print(
         f"[bold]Prediction[/]  {flight['carrier']} {flight['origin']}→{flight['destination']}, left "
         f"{flight['departure_delay']} min late: {answer['probability']:.0%} likely to arrive more than 15 min late "
         f"([dim]deployment {outcome.deployment}[/])",
-        soft_wrap=True,
     )
     colour = "yellow" if outcome.drifted else "green"
     console.print(
         f"[bold]Monitor[/]     [{colour}]{outcome.finding}[/] [dim](flights of June and July)[/]",
-        soft_wrap=True,
     )
     console.print()
     console.print("[bold]Next[/]")
     for command, what in _NEXT:
-        console.print(f"  {command:<48} [dim]{what}[/]", soft_wrap=True)
+        console.print(f"  {command:<48} [dim]{what}[/]")
 
 
 _NEXT = (

@@ -50,6 +50,12 @@ def test_a_refresh_finds_nothing_changed(deployed: Deployed) -> None:
     assert re.search(r"Resources:\n +\d+ unchanged\n", result.stdout), result.stdout
 
 
+def test_commands_on_the_stack_alone_need_no_stack_named(deployed: Deployed) -> None:
+    assert "flight-delay-endpoint" in deployed.local("pulumi", "stack").stdout
+    workspace = deployed.local("pulumi", "stack", "output", "workspace").stdout.strip()
+    assert workspace == json.loads((deployed.root / "stack.json").read_text())["workspace"]
+
+
 def test_an_unmodified_ml_client_lists_invokes_and_reads_traffic(deployed: Deployed, tmp_path: Path) -> None:
     script = tmp_path / "client.py"
     script.write_text(
