@@ -6,7 +6,6 @@ The event log (``--event-log``) is the same for both engines: a JSON object a li
 from __future__ import annotations
 
 import json
-import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-#: Terminal control sequences, which some libraries print whatever they print to.
-_CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\[[0-9;]+m")
 _DONE = {
     "create": "created",
     "update": "updated",
@@ -29,14 +26,7 @@ _DONE = {
     "delete-replaced": "deleted",
     "read": "read",
 }
-_DOING = {
-    "create": "creating",
-    "update": "updating",
-    "delete": "deleting",
-    "create-replacement": "creating",
-    "delete-replaced": "deleting",
-    "refresh": "refreshing",
-}
+_LASTING = frozenset(_DONE) - {"replace", "read"} | {"refresh"}
 
 
 @dataclass
@@ -47,8 +37,8 @@ class Run:
     status: Status
     changes: dict[str, int] = field(default_factory=dict[str, int])
     errors: list[str] = field(default_factory=list[str])
-    _active: dict[str, str] = field(default_factory=dict[str, str])
-    _began: dict[str, float] = field(default_factory=dict[str, float])
+    #: urn → when its step began
+    _active: dict[str, float] = field(default_factory=dict[str, float])
     _count: int = 0
 
     def see(self, event: dict[str, Any]) -> None:
@@ -66,15 +56,14 @@ class Run:
         self._show()
 
     def _started(self, metadata: dict[str, Any]) -> None:
-        if metadata["op"] in _DOING and "::pulumi:providers:" not in metadata["urn"]:
-            self._active[metadata["urn"]] = _DOING[metadata["op"]]
-            self._began[metadata["urn"]] = time.monotonic()
+        if metadata["op"] in _LASTING and "::pulumi:providers:" not in metadata["urn"]:
+            self._active[metadata["urn"]] = time.monotonic()
 
     def _ended(self, metadata: dict[str, Any]) -> None:
-        self._active.pop(metadata["urn"], None)
+        now = time.monotonic()
+        took = now - self._active.pop(metadata["urn"], now)
         if metadata["op"] in _DONE and "::pulumi:providers:" not in metadata["urn"]:
             self._count += 1
-            took = time.monotonic() - self._began.get(metadata["urn"], time.monotonic())
             shown = f" ({took:.0f} s)" if took >= 1 else ""
             kind, name = _kind_and_name(metadata["urn"])
             self.console.print(
@@ -82,9 +71,9 @@ class Run:
             )
 
     def _diagnosed(self, diagnostic: dict[str, Any]) -> None:
-        message = _CONTROL.sub("", str(diagnostic["message"])).strip()
+        message = str(diagnostic["message"]).strip()
         severity = diagnostic["severity"]
-        if not message.strip(" .") or diagnostic.get("ephemeral"):
+        if not message or diagnostic.get("ephemeral"):
             return
         if severity == "error":
             # The stack's own line ("update failed") adds nothing to what failed.
@@ -101,10 +90,8 @@ class Run:
     def _show(self) -> None:
         now = time.monotonic()
         names = [
-            f"{_kind_and_name(urn)[1]} ({now - self._began[urn]:.0f} s)"
-            if now - self._began[urn] >= 2
-            else _kind_and_name(urn)[1]
-            for urn in list(self._active)[-3:]
+            _kind_and_name(urn)[1] + (f" ({now - began:.0f} s)" if now - began >= 2 else "")
+            for urn, began in list(self._active.items())[-3:]
         ]
         doing = f": {', '.join(names)}" if names else ""
         self.status.update(f"{self._count} done{doing}")

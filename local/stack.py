@@ -102,7 +102,6 @@ class LocalStack:
             result = self._capture(command, cwd=self.project)
             if result.returncode:
                 raise StackError(f"The stack could not be made: {_last_line(result.stderr)}")
-            self._write_settings()
 
     def _check_state(self) -> None:
         try:
