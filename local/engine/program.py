@@ -33,10 +33,6 @@ class Program(Protocol):
         ...
 
 
-class FailedProgramError(EngineError):
-    """The program failed; an empty message means that it has said so itself."""
-
-
 class ProcessProgram:
     """`__main__.py` in the project's interpreter. Started at once: importing the SDK takes a while."""
 
