@@ -1,0 +1,91 @@
+"""The program: configuration → platform → models → outputs.
+
+``__main__.py`` runs it for one stack, ``ops/fleet`` for many in one process: it keeps nothing between runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from infra import config as stack_config
+from infra.platform import DataAsset, Platform
+from ml import spec as model_spec
+from ml.served_model import PlatformInputs, ServedModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+
+
+def read_spec(model: str) -> model_spec.ModelSpec:
+    """The model's ``model.yaml``; what is wrong with it ends the program like any wrong configuration."""
+    if not (MODELS / model / "model.yaml").is_file():
+        known = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/model.yaml"))) or "none yet"
+        raise pulumi.RunError(
+            f"{pulumi.get_project()}:models: there is no models/{model}/model.yaml, so there is nothing to train and serve; "
+            f"write the folder of a model (known: {known})"
+        )
+    try:
+        return model_spec.load(MODELS / model)
+    except model_spec.SpecError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def data_assets(specs: Iterable[model_spec.ModelSpec]) -> list[DataAsset]:
+    """What the models are trained on, each version once."""
+    found = {
+        (spec.data.asset, spec.data.version): DataAsset(
+            spec.data.asset, spec.data.version, f"What {spec.name} is trained on."
+        )
+        for spec in specs
+    }
+    return list(found.values())
+
+
+def main() -> None:
+    """Everything is read and checked before the first resource."""
+    config = stack_config.load()
+    specs = {model: read_spec(model) for model in config.models}
+
+    platform = Platform(config.project, config, data_assets(specs.values()))
+    inputs = PlatformInputs(
+        **{field.name: getattr(platform, field.name) for field in dataclasses.fields(PlatformInputs)}
+    )
+    served = {
+        model: ServedModel(
+            spec.name,
+            spec,
+            inputs,
+            environment=config.environment,
+            tags=config.all_tags,
+            opts=pulumi.ResourceOptions(depends_on=[platform.data]),
+        )
+        for model, spec in specs.items()
+    }
+
+    pulumi.export("resourceGroup", platform.resource_group_name)
+    pulumi.export("workspace", platform.workspace_name)
+    pulumi.export("location", platform.location)
+    pulumi.export("suffix", platform.suffix)
+    pulumi.export("queues", {"breaches": platform.breach_queue_name, "models": platform.model_queue_name})
+    pulumi.export(
+        "models",
+        {
+            model: {
+                "endpoint": one.endpoint_name,
+                "scoringUri": one.scoring_uri,
+                "deployment": one.deployment_name,
+                "model": one.model_name,
+                "version": one.model_version,
+                "lineage": one.lineage,
+                "monitor": one.monitor_name,
+                "batchEndpoint": one.batch_endpoint_name,
+            }
+            for model, one in served.items()
+        },
+    )
