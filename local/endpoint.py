@@ -6,6 +6,7 @@ Plain HTTPS through local Azure's proxy, because loading azure-ai-ml alone takes
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+_ARM = "https://management.azure.com"
 _API = "2025-12-01"
 _TRIGGER_API = "2024-01-01-preview"
 _ENDED = ("Completed", "Failed", "Canceled")
@@ -40,7 +42,7 @@ class WorkspaceClient:
     def __init__(self, azure: Mapping[str, str], resource_group: str, workspace: str) -> None:
         self._azure = azure
         self._url = (
-            f"https://management.azure.com/subscriptions/{azure['AZURE_SUBSCRIPTION_ID']}/resourceGroups/"
+            f"{_ARM}/subscriptions/{azure['AZURE_SUBSCRIPTION_ID']}/resourceGroups/"
             f"{resource_group}/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
         )
         self._token = ""
@@ -74,17 +76,17 @@ class WorkspaceClient:
         url = f"https://login.microsoftonline.com/{self._azure['AZURE_TENANT_ID']}/oauth2/v2.0/token"
         return (await self._send("POST", url, data=form))["access_token"]
 
-    async def _send(self, method: str, url: str, **options: Any) -> Any:
+    async def _send(self, method: str, url: str, *, text: bool = False, **options: Any) -> Any:
         try:
             async with self._session.request(
                 method, url, proxy=self._azure["HTTPS_PROXY"], **options
             ) as response:
                 if response.status >= 400:
-                    text = (await response.text()).strip()
+                    said = (await response.text()).strip()
                     raise EndpointError(
-                        f"{method} {url.split('?', maxsplit=1)[0]} was answered {response.status}: {text[:500]}"
+                        f"{method} {url.split('?', maxsplit=1)[0]} was answered {response.status}: {said[:500]}"
                     )
-                return await response.json(content_type=None)
+                return await response.text() if text else await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise EndpointError(
                 f"{method} {url.split('?', maxsplit=1)[0]} failed: {error or type(error).__name__}"
@@ -92,7 +94,8 @@ class WorkspaceClient:
 
     async def _arm(self, method: str, path: str, *, api: str = _API, body: object = None) -> Any:
         headers = {"Authorization": f"Bearer {self._token}"}
-        return await self._send(method, f"{self._url}{path}?api-version={api}", json=body, headers=headers)
+        url = f"{_ARM}{path}" if path.lower().startswith("/subscriptions/") else f"{self._url}{path}"
+        return await self._send(method, f"{url}?api-version={api}", json=body, headers=headers)
 
     async def exists(self) -> bool:
         """Whether local Azure has the workspace."""
@@ -104,27 +107,42 @@ class WorkspaceClient:
             raise
         return True
 
-    async def score(self, endpoint: str, requests: list[dict[str, Any]]) -> list[Scored]:
-        """Sends the requests to the endpoint, four at a time, and returns the answers in order."""
+    async def get(self, path: str, *, api: str = _API) -> Any:
+        """What is at a path below the workspace (``/jobs/NAME``), or at the id of any resource of the subscription.
+
+        Raises:
+            EndpointError: there is nothing, or it can't be read.
+        """
+        return await self._arm("GET", path, api=api)
+
+    async def entrance(self, endpoint: str) -> tuple[str, str]:
+        """An endpoint's scoring address and its key."""
         found = await self._arm("GET", f"/onlineEndpoints/{endpoint}")
         keys = await self._arm("POST", f"/onlineEndpoints/{endpoint}/listKeys")
-        headers = {"Authorization": f"Bearer {keys['primaryKey']}"}
-        url = found["properties"]["scoringUri"]
+        return str(found["properties"]["scoringUri"]), str(keys["primaryKey"])
+
+    async def post(self, url: str, key: str, body: object) -> tuple[int, str, str]:
+        """Sends one request to a scoring address: status, the deployment that answered ("" if none), text."""
+        async with self._session.post(
+            url, json=body, headers={"Authorization": f"Bearer {key}"}, proxy=self._azure["HTTPS_PROXY"]
+        ) as response:
+            return (
+                response.status,
+                response.headers.get("azureml-model-deployment", ""),
+                await response.text(),
+            )
+
+    async def score(self, endpoint: str, requests: list[dict[str, Any]]) -> list[Scored]:
+        """Sends the requests to the endpoint, four at a time, and returns the answers in order."""
+        url, key = await self.entrance(endpoint)
         slots = asyncio.Semaphore(4)
 
         async def one(body: dict[str, Any]) -> Scored:
-            async with (
-                slots,
-                self._session.post(
-                    url, json=body, headers=headers, proxy=self._azure["HTTPS_PROXY"]
-                ) as response,
-            ):
-                text = await response.text()
-                if response.status != 200:
-                    raise EndpointError(f"{url} answered {response.status}: {text[:500]}")
-                return Scored(
-                    await response.json(content_type=None), response.headers["azureml-model-deployment"]
-                )
+            async with slots:
+                status, deployment, text = await self.post(url, key, body)
+            if status != 200:
+                raise EndpointError(f"{url} answered {status}: {text[:500]}")
+            return Scored(json.loads(text), deployment)
 
         return list(await asyncio.gather(*map(one, requests)))
 
@@ -141,11 +159,15 @@ class WorkspaceClient:
             raise EndpointError(
                 f"The monitor {monitor} did not finish (job {name}: {status}); see `python -m local logs`."
             )
+        return json.loads(await self.output(name, "drift/report.json"))
+
+    async def output(self, job: str, path: str) -> str:
+        """A text file that a job left: ``path`` begins with the output's name."""
         store = (await self._arm("GET", "/datastores/workspaceblobstore"))["properties"]
         token = await self._sign_in("https://storage.azure.com/.default")
         headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2023-11-03"}
         url = (
             f"https://{store['accountName']}.blob.core.windows.net/{store['containerName']}"
-            f"/azureml/{name}/drift/report.json"
+            f"/azureml/{job}/{path}"
         )
-        return await self._send("GET", url, headers=headers)
+        return await self._send("GET", url, text=True, headers=headers)

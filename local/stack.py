@@ -11,7 +11,7 @@ import secrets
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -51,6 +51,8 @@ class LocalStack:
     directory: LocalDir
     engine: Engine
     azure: Mapping[str, str]  #: variables that point at local Azure, as ``local env`` prints them
+    #: configuration (full keys) over the committed one
+    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def project(self) -> Path:
@@ -119,10 +121,11 @@ class LocalStack:
             )
 
     def _write_settings(self) -> None:
-        """The committed settings, plus the salt that the engine made for this stack's secrets."""
+        """The committed settings with the overrides, plus the salt that the engine made for this stack's secrets."""
         settings: dict[str, Any] = yaml.safe_load((REPOSITORY / f"Pulumi.{STACK}.yaml").read_text())
         # An engine that was run by hand may have left another salt in the committed file.
         settings.pop("encryptionsalt", None)
+        settings["config"] = {**settings["config"], **self.overrides}
         salt = self._salt()
         if salt:
             settings["encryptionsalt"] = salt
