@@ -34,7 +34,9 @@ TagValue = Annotated[str, StringConstraints(max_length=256)]
 ModelFolder = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 #: Keys whose values are text as it stands.
-_PLAIN = frozenset({"project", "environment", "location", "owner", "costCenter", "suffix", "protect"})
+_PLAIN = frozenset(
+    {"project", "environment", "location", "owner", "costCenter", "suffix", "protect", "modelsFolder"}
+)
 
 
 class ConfigError(pulumi.RunError):
@@ -100,6 +102,12 @@ class StackConfig(Section):
         (),
         breaks="each names a folder of models/ with a model.yaml",
         write="a list of folder names such as flight_delay",
+    )
+    models_folder: str = setting(
+        "models",
+        min_length=1,
+        breaks="it is where the models' folders are, relative to the project",
+        write="a path such as models or ../our-models/models",
     )
 
     @property

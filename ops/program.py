@@ -19,19 +19,23 @@ from ml.served_model import PlatformInputs, ServedModel
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MODELS = Path(__file__).resolve().parents[1] / "models"
+PROJECT = Path(__file__).resolve().parents[1]
 
 
-def read_spec(model: str) -> model_spec.ModelSpec:
-    """The model's ``model.yaml``; what is wrong with it ends the program like any wrong configuration."""
-    if not (MODELS / model / "model.yaml").is_file():
-        known = ", ".join(sorted(path.parent.name for path in MODELS.glob("*/model.yaml"))) or "none yet"
+def read_spec(folder: str, model: str) -> model_spec.ModelSpec:
+    """The model's ``model.yaml``; what is wrong with it ends the program like any wrong configuration.
+
+    ``folder`` holds the models' folders; a relative one is the project's.
+    """
+    models = PROJECT / folder
+    if not (models / model / "model.yaml").is_file():
+        known = ", ".join(sorted(path.parent.name for path in models.glob("*/model.yaml"))) or "none yet"
         raise pulumi.RunError(
-            f"{pulumi.get_project()}:models: there is no models/{model}/model.yaml, so there is nothing to train and serve; "
+            f"{pulumi.get_project()}:models: there is no {folder}/{model}/model.yaml, so there is nothing to train and serve; "
             f"write the folder of a model (known: {known})"
         )
     try:
-        return model_spec.load(MODELS / model)
+        return model_spec.load(models / model)
     except model_spec.SpecError as error:
         raise pulumi.RunError(str(error)) from None
 
@@ -50,7 +54,7 @@ def data_assets(specs: Iterable[model_spec.ModelSpec]) -> list[DataAsset]:
 def main() -> None:
     """Everything is read and checked before the first resource."""
     config = stack_config.load()
-    specs = {model: read_spec(model) for model in config.models}
+    specs = {model: read_spec(config.models_folder, model) for model in config.models}
 
     platform = Platform(config.project, config, data_assets(specs.values()))
     inputs = PlatformInputs(
