@@ -7,50 +7,27 @@ monitor's finding and what to try next.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import subprocess
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
-from rich.console import Console
 
 from local import engine_run, sample, service
-from local.endpoint import EndpointError, WorkspaceClient
-from local.engine_run import EngineRunError
-from local.run_lock import HeldError, run_lock
-from local.settings import REPOSITORY, LocalDir
-from local.stack import LocalStack, StackError, checkpoint_of
-from ops.engine import EngineError, choose
+from local.command import Work, check_room, counted, started, told
+from local.endpoint import WorkspaceClient
+from local.settings import REPOSITORY
+from local.stack import checkpoint_of
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-_NEEDED_MB = 1500
 _PROGRAM_COMMANDS = ("up", "preview", "refresh", "destroy")
-
-
-class UpError(Exception):
-    """Up or down could not do its work; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What every step of a command needs."""
-
-    console: Console
-    directory: LocalDir
-    stack: LocalStack
 
 
 def up() -> None:
     """Bring up local Azure and the local stack with the sample model, and score it once."""
-    with _told("make up") as (console, directory):
-        _check_room(directory)
-        work = _started(console, directory)
+    with told("make up") as (console, directory):
+        check_room(directory)
+        work = started(console, directory)
         began = time.monotonic()
         with console.status("Reading the stack"):
             work.stack.prepare()
@@ -66,14 +43,14 @@ def up() -> None:
 
 def down() -> None:
     """Destroy the local stack and stop local Azure."""
-    with _told("make down") as (console, directory):
+    with told("make down") as (console, directory):
         if checkpoint_of(directory).exists():
-            work = _started(console, directory)
+            work = started(console, directory)
             work.stack.prepare()
             console.print("Destroying the stack [bold]local[/]")
             changes = engine_run.run(work.console, work.stack, "destroy")
             work.directory.stack.unlink(missing_ok=True)
-            console.print(f"Destroyed: {_counted(changes) or 'nothing was deployed'}.")
+            console.print(f"Destroyed: {counted(changes) or 'nothing was deployed'}.")
         with console.status("Stopping local Azure"):
             stopped = service.stop(directory)
         if stopped:
@@ -84,7 +61,7 @@ def down() -> None:
 
 def clean() -> None:
     """Stop local Azure and remove everything of it and of the local stack, whatever state they are in."""
-    with _told("make clean") as (console, directory):
+    with told("make clean") as (console, directory):
         service.reset(directory)
         for folder in (directory.state, directory.root / "project", directory.root / "pulumi"):
             shutil.rmtree(folder, ignore_errors=True)
@@ -100,8 +77,8 @@ def clean() -> None:
 
 def pulumi(context: typer.Context) -> None:
     """Run an engine command on the local stack, e.g. `python -m local pulumi preview --diff`."""
-    with _told("pulumi") as (console, directory):
-        work = _started(console, directory)
+    with told("pulumi") as (console, directory):
+        work = started(console, directory)
         work.stack.prepare()
         arguments = context.args
         # Commands on the stack alone run where it was made and selected, and where its settings are.
@@ -115,55 +92,7 @@ def pulumi(context: typer.Context) -> None:
             raise typer.Exit(code)
 
 
-@contextmanager
-def _told(command: str) -> Generator[tuple[Console, LocalDir]]:
-    """Holds the run lock, and turns every expected failure into one line and exit code 1."""
-    console = Console(highlight=False, soft_wrap=True)
-    directory = LocalDir.find()
-    try:
-        with run_lock(directory.root / "up.lock", command):
-            yield console, directory
-    except (
-        UpError,
-        EngineRunError,
-        HeldError,
-        StackError,
-        EngineError,
-        EndpointError,
-        service.ServiceError,
-    ) as error:
-        console.print(f"[red]{command}:[/] ", end="")
-        console.print(str(error), markup=False)
-        raise typer.Exit(1) from None
-    except OSError as error:
-        console.print(
-            f"[red]{command}:[/] {error.strerror or error}: {error.filename or directory.root}. Make room or make it writable, then run this again.",
-        )
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        console.print(f"{command}: interrupted. What was finished is kept; run `make up` again to go on.")
-        raise typer.Exit(130) from None
-
-
-def _check_room(directory: LocalDir) -> None:
-    directory.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    free = shutil.disk_usage(directory.root).free >> 20
-    if free < _NEEDED_MB:
-        raise UpError(
-            f"only {free} MB are free on the disk of {directory.root}; {_NEEDED_MB} MB are needed "
-            "for environments, blobs and state. Free some and run this again; nothing was changed."
-        )
-
-
-def _started(console: Console, directory: LocalDir) -> _Work:
-    """Starts local Azure, once it is clear that there is an engine to deploy to it."""
-    engine = choose(os.environ)
-    with console.status("Starting local Azure"):
-        service.start(directory)
-    return _Work(console, directory, LocalStack(directory, engine, service.client_environment(directory)))
-
-
-def _forget_what_is_gone(work: _Work) -> None:
+def _forget_what_is_gone(work: Work) -> None:
     """Refreshes a stack whose workspace local Azure doesn't have any more, so that it is made again."""
     noted = sample.recorded(work.directory)
     if "workspace" not in noted or not work.stack.checkpoint.exists():
@@ -174,12 +103,12 @@ def _forget_what_is_gone(work: _Work) -> None:
     engine_run.run(work.console, work.stack, "refresh")
 
 
-async def _workspace_exists(work: _Work, noted: dict[str, Any]) -> bool:
+async def _workspace_exists(work: Work, noted: dict[str, Any]) -> bool:
     async with WorkspaceClient(work.stack.azure, noted["resourceGroup"], noted["workspace"]) as client:
         return await client.exists()
 
 
-def _remember(work: _Work, outputs: dict[str, Any]) -> None:
+def _remember(work: Work, outputs: dict[str, Any]) -> None:
     sample.record(
         work.directory,
         resourceGroup=outputs["resourceGroup"],
@@ -187,10 +116,10 @@ def _remember(work: _Work, outputs: dict[str, Any]) -> None:
     )
 
 
-def _report(work: _Work, outcome: sample.Outcome, changes: dict[str, int], seconds: float) -> None:
+def _report(work: Work, outcome: sample.Outcome, changes: dict[str, int], seconds: float) -> None:
     console = work.console
     flight, answer = outcome.flight, outcome.answer
-    changed = _counted(changes)
+    changed = counted(changes)
     console.print()
     console.print(f"[bold green]Up[/] in {seconds:.0f} s: {changed or 'nothing to change'}.")
     console.print()
@@ -216,13 +145,3 @@ _NEXT = (
     (".venv/bin/python -m local pulumi preview --diff", "what a change would do"),
     ("make down", "destroy the stack and stop everything"),
 )
-
-
-def _counted(changes: dict[str, int]) -> str:
-    words = {
-        "create": "created",
-        "update": "updated",
-        "replace": "replaced",
-        "delete": "deleted",
-    }
-    return ", ".join(f"{changes[key]} {word}" for key, word in words.items() if changes.get(key))
