@@ -1,7 +1,7 @@
 """Microsoft.Insights, besides Application Insights: what watches other resources.
 
 Scope: diagnostic settings (on any resource), action groups, metric alerts, scheduled query rules, activity log alerts, with
-the checks that catch mistakes early. Omitted: nothing is measured and no alert fires.
+the checks that catch mistakes early. Omitted: no alert fires. Metrics are their resources' business (``metric_query.py``).
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.machine_learning.run_history",
     "local.azure.machine_learning.serving",
     "local.azure.machine_learning.inference",
+    "local.azure.machine_learning.request_metric",
 )
 
 

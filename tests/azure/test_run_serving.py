@@ -21,6 +21,8 @@ from azure.ai.ml.entities import (
     OnlineRequestSettings,
 )
 from azure.core.exceptions import HttpResponseError
+from azure.identity import EnvironmentCredential
+from azure.mgmt.monitor import MonitorManagementClient
 
 # What these tests set up costs seconds: one worker does it, once.
 
@@ -160,6 +162,38 @@ def test_an_error_of_the_model_is_a_424_with_its_own_status(post):
 
 def test_a_model_that_is_too_slow_is_a_408(post):
     assert post({"seconds": 2.5}, deployment="blue").status_code == 408
+
+
+def test_requests_are_counted_by_deployment_and_status(local_azure, ml_client: MLClient, served, post):
+    def counted() -> dict[tuple[str, ...], float]:
+        """Requests so far by deployment, status and the model's own status."""
+        client = MonitorManagementClient(EnvironmentCredential(), local_azure.subscription_id)
+        answer = client.metrics.list(
+            served.id,
+            metricnames="RequestsPerMinute",
+            filter="deployment eq '*' and statusCode eq '*' and modelStatusCode eq '*'",
+            top=100,
+        )
+        return {
+            tuple(one.value for one in series.metadatavalues): sum(
+                point.average or 0 for point in series.data
+            )
+            for series in answer.value[0].timeseries
+        }
+
+    before = counted()
+    for _ in range(3):
+        post(deployment="green")
+    post({"fail": True}, deployment="green")
+    post({"seconds": 2.5}, deployment="blue")
+    post(key="wrong")
+    added = {key: number - before.get(key, 0) for key, number in counted().items()}
+    assert {key: number for key, number in added.items() if number} == {
+        ("green", "200", "200"): 3,
+        ("green", "424", "500"): 1,
+        ("blue", "408", ""): 1,
+        ("", "401", ""): 1,
+    }
 
 
 def test_an_unknown_deployment_is_a_404(post):

@@ -4,6 +4,7 @@ Answers as managed online endpoints do (Azure docs, "HTTP status codes for onlin
 key or token, 404 where no deployment has traffic, 408 where the model takes longer than its request time-out, and 424
 where the model answers with an error, whose own status is in ``ms-azureml-model-error-statuscode``. 429 never comes:
 requests beyond what a deployment works on wait. ``MLOPS_LOCAL_TRAFFIC_SEED`` makes the split of traffic repeatable.
+Requests are counted: ``request_metric.py``.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import logging
 import os
 import random
 import re
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from local.azure.errors import ArmError
-from local.azure.machine_learning import endpoint_key, serving
+from local.azure.machine_learning import endpoint_key, request_metric, serving
 from local.azure.machine_learning.duration import seconds
 from local.azure.resource_type import Answer, Route
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 _DEPLOYMENT_HEADER = "azureml-model-deployment"
+_MODEL_STATUS_HEADER = "ms-azureml-model-error-statuscode"
 #: Azure's default of a request. Time that a request waits for a server that is being started doesn't count.
 _DEFAULT_TIMEOUT = "PT5S"
 _PASSED_ON = frozenset({"accept", "content-type", "traceid", "user-agent", "x-ms-client-request-id"})
@@ -78,20 +81,23 @@ async def _score(azure: Azure, call: Call) -> Answer:
     endpoint = _endpoint(azure, call.captured["endpoint"], call.captured["location"])
     if endpoint is None:
         return _text(404, "Not found: there is no such endpoint.", request)
-    refusal = _refusal(azure, endpoint, call)
-    if refusal is not None:
-        return _text(401, refusal, request)
     properties: Mapping[str, Any] = endpoint.body.get("properties") or {}
     named = call.headers.get(_DEPLOYMENT_HEADER)
     name = named or pick(properties.get("traffic") or {}, _choice.random())
-    if name is None:
-        return _text(404, "Not found: the endpoint has no deployment with traffic.", request)
-    deployment = azure.store.get(f"{endpoint.id}/deployments/{name}")
-    if deployment is None:
-        return _text(404, f"Not found: the endpoint has no deployment '{name}'.", request)
-    if named is None:
-        _mirror(azure, call, endpoint, properties.get("mirrorTraffic") or {})
-    return await _forward(azure, call, deployment, request)
+    deployment = azure.store.get(f"{endpoint.id}/deployments/{name}") if name is not None else None
+    refusal = _refusal(azure, endpoint, call)
+    if refusal is not None:
+        answer = _text(401, refusal, request)
+    elif name is None:
+        answer = _text(404, "Not found: the endpoint has no deployment with traffic.", request)
+    elif deployment is None:
+        answer = _text(404, f"Not found: the endpoint has no deployment '{name}'.", request)
+    else:
+        if named is None:
+            _mirror(azure, call, endpoint, properties.get("mirrorTraffic") or {})
+        return await _forward(azure, call, deployment, request)
+    request_metric.of(azure).count(endpoint.id, azure.now(), 0.0, status=answer.status)
+    return answer
 
 
 def _mirror(azure: Azure, call: Call, endpoint: Record, shares: Mapping[str, int]) -> None:
@@ -128,6 +134,23 @@ def _is_entra_token(azure: Azure, call: Call) -> bool:
 
 
 async def _forward(azure: Azure, call: Call, deployment: Record, request: str) -> Answer:
+    """A deployment's answer, counted in the metrics of its endpoint."""
+    came, began = azure.now(), time.monotonic()
+    answer = await _answer(azure, call, deployment, request)
+    if call.captured["path"].lower() == "score":
+        own = str(answer.status) if _DEPLOYMENT_HEADER in answer.headers else ""
+        request_metric.of(azure).count(
+            azure.parse(deployment.id).parent,
+            came,
+            (time.monotonic() - began) * 1000,
+            deployment=deployment.name,
+            status=answer.status,
+            model_status=answer.headers.get(_MODEL_STATUS_HEADER, own),
+        )
+    return answer
+
+
+async def _answer(azure: Azure, call: Call, deployment: Record, request: str) -> Answer:
     running = serving.of(azure)
     async with running.lease(deployment.id) as address:
         if address is None:
@@ -170,7 +193,7 @@ async def _ask(azure: Azure, call: Call, deployment: Record, address: str, reque
     returned |= {"x-request-id": request, _DEPLOYMENT_HEADER: deployment.name}
     if status >= 400:
         returned |= {
-            "ms-azureml-model-error-statuscode": str(status),
+            _MODEL_STATUS_HEADER: str(status),
             "ms-azureml-model-error-reason": reason,
         }
         status = 424

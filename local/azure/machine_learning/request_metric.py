@@ -1,0 +1,263 @@
+"""Metrics of online endpoints: ``GET {endpoint}/providers/Microsoft.Insights/metrics`` and ``/metricDefinitions``.
+
+``RequestsPerMinute`` and ``RequestLatency``, from the requests that ``inference.py`` answered (Azure docs, "Supported
+metrics for Microsoft.MachineLearningServices/workspaces/onlineEndpoints"; Azure's other metrics of endpoints: 501).
+Counts are in memory only: local Azure forgets them when it stops. Unlike Azure's they are there at once, not minutes
+later. A request counts in the minute in which it came, with the deployment that got it, whether by traffic, by name or
+as a mirrored copy; one that no deployment got (401, 404) has an empty deployment, and one that no model answered an
+empty model status.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from local.azure import metric_query
+from local.azure.errors import ArmError, not_found, unsupported
+from local.azure.metric_query import Sample
+from local.azure.resource_type import Answer, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from local.azure.azure import Azure
+    from local.azure.resource_type import Call, Json, Record
+
+_NAMESPACE = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
+#: How long Azure Monitor keeps metrics.
+_RETENTION = timedelta(days=93)
+
+
+def _requests(samples: Sequence[Sample]) -> float:
+    return float(sum(sample.count for sample in samples))
+
+
+def _latency(samples: Sequence[Sample]) -> float:
+    return sum(sample.total for sample in samples) / _requests(samples)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric as Azure defines it, and what the samples of one minute come to."""
+
+    name: str
+    display: str
+    description: str
+    unit: str
+    dimensions: tuple[str, ...]
+    value: Callable[[Sequence[Sample]], float]
+
+
+METRICS = (
+    Metric(
+        "RequestsPerMinute",
+        "Requests Per Minute",
+        "The number of requests sent to online endpoint within a minute",
+        "Count",
+        ("deployment", "statusCode", "statusCodeClass", "modelStatusCode"),
+        _requests,
+    ),
+    Metric(
+        "RequestLatency",
+        "Request Latency",
+        "The average complete interval of time taken for a request to be responded in milliseconds",
+        "MilliSeconds",
+        ("deployment",),
+        _latency,
+    ),
+)
+#: What Azure measures of an endpoint and local Azure doesn't.
+_OTHERS = (
+    "ConnectionsActive",
+    "DataCollectionErrorsPerMinute",
+    "DataCollectionEventsPerMinute",
+    "NetworkBytes",
+    "NewConnectionsPerSecond",
+    "RequestLatency_P50",
+    "RequestLatency_P90",
+    "RequestLatency_P95",
+    "RequestLatency_P99",
+)
+
+
+@dataclass
+class _Tally:
+    requests: int = 0
+    milliseconds: float = 0.0
+
+
+@dataclass
+class Counts:
+    """The requests to the endpoints of one local Azure, by minute, deployment and statuses."""
+
+    _minutes: dict[str, dict[datetime, dict[tuple[str, int, str], _Tally]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+
+    def count(
+        self,
+        endpoint: str,
+        time: datetime,
+        milliseconds: float,
+        *,
+        deployment: str = "",
+        status: int,
+        model_status: str = "",
+    ) -> None:
+        """Counts one request that was answered.
+
+        Args:
+            endpoint: the endpoint's id.
+            time: when the request came.
+            milliseconds: how long its answer took.
+            deployment: which deployment got it, empty if none did.
+            status: what the caller was answered.
+            model_status: what the model answered, empty if none did.
+        """
+        minutes = self._minutes[endpoint.lower()]
+        minute = time.replace(second=0, microsecond=0)
+        if minute not in minutes:
+            for old in [one for one in minutes if one < minute - _RETENTION]:
+                del minutes[old]
+            minutes[minute] = defaultdict(_Tally)
+        tally = minutes[minute][deployment, status, model_status]
+        tally.requests += 1
+        tally.milliseconds += milliseconds
+
+    def samples(self, endpoint: str) -> list[Sample]:
+        """What was measured at an endpoint."""
+        return [
+            Sample(
+                minute,
+                {
+                    "deployment": deployment,
+                    "statusCode": str(status),
+                    "statusCodeClass": f"{status // 100}xx",
+                    "modelStatusCode": model_status,
+                },
+                tally.requests,
+                tally.milliseconds,
+            )
+            for minute, tallies in self._minutes.get(endpoint.lower(), {}).items()
+            for (deployment, status, model_status), tally in tallies.items()
+        ]
+
+
+_counts: dict[int, Counts] = {}
+
+
+def of(azure: Azure) -> Counts:
+    """The counts of a local Azure."""
+    return _counts.setdefault(id(azure), Counts())
+
+
+async def stop(azure: Azure) -> None:
+    """Forgets what was counted."""
+    _counts.pop(id(azure), None)
+
+
+def _endpoint(azure: Azure, call: Call) -> Record:
+    endpoint = azure.store.get(call.captured["resource"])
+    if endpoint is None:
+        raise not_found(call.captured["resource"])
+    asked = next((text for name, text in call.query.items() if name.lower() == "metricnamespace"), _NAMESPACE)
+    if asked.lower() != _NAMESPACE.lower():
+        raise unsupported(f"The metric namespace '{asked}' of an online endpoint")
+    return endpoint
+
+
+def _wanted(names: tuple[str, ...]) -> list[Metric]:
+    """The metrics that have these names; all where there is none."""
+    known = {metric.name.lower(): metric for metric in METRICS}
+    for name in names:
+        if name.lower() in (other.lower() for other in _OTHERS):
+            raise unsupported(f"The metric '{name}'")
+        if name.lower() not in known:
+            provider, _, kind = _NAMESPACE.partition("/")
+            valid = ",".join(sorted([*(metric.name for metric in METRICS), *_OTHERS]))
+            raise ArmError(
+                400,
+                "BadRequest",
+                f"Failed to find metric configuration for provider: {provider}, resource Type: {kind}, "
+                f"metric: {name}, Valid metrics: {valid}",
+            )
+    return [known[name.lower()] for name in names] or list(METRICS)
+
+
+async def _metrics(azure: Azure, call: Call) -> Answer:
+    endpoint = _endpoint(azure, call)
+    try:
+        asked = next((text for name, text in call.query.items() if name.lower() == "metricnames"), "")
+        metrics = _wanted(tuple(name.strip() for name in asked.split(",") if name.strip()))
+        shared = [name for name in metrics[0].dimensions if all(name in one.dimensions for one in metrics)]
+        query = metric_query.read(call.query, azure.now(), shared)
+    except ArmError as error:
+        if error.status != 400:
+            raise
+        # Azure Monitor's errors have no "error" around them.
+        return Answer(400, {"code": error.code, "message": error.message})
+    samples = of(azure).samples(endpoint.id)
+    minutes = max(1, int((query.end - query.begin).total_seconds() // 60))
+    body: Json = {
+        "cost": minutes * len(metrics),
+        "timespan": query.timespan,
+        "interval": query.interval,
+        "value": [
+            {
+                "id": f"{endpoint.id}/providers/Microsoft.Insights/metrics/{metric.name}",
+                "type": "Microsoft.Insights/metrics",
+                "name": {"value": metric.name, "localizedValue": metric.display},
+                "displayDescription": metric.description,
+                "unit": metric.unit,
+                "timeseries": metric_query.series(query, samples, metric.value),
+                "errorCode": "Success",
+            }
+            for metric in metrics
+        ],
+        "namespace": _NAMESPACE,
+        "resourceregion": endpoint.body["location"],
+    }
+    return Answer(200, body)
+
+
+async def _definitions(azure: Azure, call: Call) -> Answer:
+    endpoint = _endpoint(azure, call)
+    availabilities = [{"timeGrain": grain, "retention": "P93D"} for grain in metric_query.GRAINS]
+    found: list[Json] = [
+        {
+            "id": f"{endpoint.id}/providers/microsoft.insights/metricdefinitions/{metric.name}",
+            "resourceId": endpoint.id,
+            "namespace": _NAMESPACE,
+            "category": "Traffic",
+            "name": {"value": metric.name, "localizedValue": metric.display},
+            "displayDescription": metric.description,
+            "isDimensionRequired": False,
+            "unit": metric.unit,
+            "primaryAggregationType": "Average",
+            "supportedAggregationTypes": ["Average"],
+            "metricAvailabilities": availabilities,
+            "dimensions": [{"value": name, "localizedValue": name} for name in metric.dimensions],
+        }
+        for metric in METRICS
+    ]
+    return Answer(200, {"value": found})
+
+
+def _route(below: str, handle: Callable[[Azure, Call], Awaitable[Answer]]) -> Route:
+    path = (
+        r"(?P<resource>/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.MachineLearningServices"
+        rf"/workspaces/[^/]+/onlineEndpoints/[^/]+)/providers/Microsoft\.Insights/{below}"
+    )
+    return Route(
+        re.compile(r"management\.azure\.com"),
+        re.compile(path, re.IGNORECASE),
+        handle,
+        methods=("GET",),
+    )
+
+
+ROUTES = (_route("metrics", _metrics), _route("metricDefinitions", _definitions))
