@@ -81,10 +81,13 @@ class Compute(pulumi.ComponentResource):
         scope: Scope,
         workspace_name: pulumi.Input[str],
         identity_id: pulumi.Input[str],
+        subnet_id: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """``subnet_id``: where the nodes get their addresses, and then no public ones; None: a network of Azure's."""
         super().__init__("mlops:infra:Compute", name, None, opts)
         self._scope, self._workspace_name, self._identity_id = scope, workspace_name, identity_id
+        self._subnet_id = subnet_id
         self.cpu_cluster_name = self._cluster(f"{name}-cpu", CPU_CLUSTER, config.cpu).name
         self.gpu_cluster_name = self._cluster(f"{name}-gpu", GPU_CLUSTER, config.gpu).name
         self.register_outputs(
@@ -112,6 +115,8 @@ class Compute(pulumi.ComponentResource):
                     vm_size=config.vm_size,
                     vm_priority=priority,
                     remote_login_port_public_access=ml.RemoteLoginPortPublicAccess.DISABLED,
+                    subnet=None if self._subnet_id is None else ml.ResourceIdArgs(id=self._subnet_id),
+                    enable_node_public_ip=None if self._subnet_id is None else False,
                     scale_settings=ml.ScaleSettingsArgs(
                         min_node_count=0,
                         max_node_count=config.max_nodes,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pulumi
 from pulumi.runtime import config as runtime
@@ -31,6 +31,7 @@ _PART = "2 to 8 lowercase letters and digits, a letter first"
 #: Azure's limits on tags: names of at most 128 characters on storage accounts, values of at most 256, 50 a resource.
 TagName = Annotated[str, StringConstraints(pattern=r"^[^<>%&\\?/]{1,128}$")]
 TagValue = Annotated[str, StringConstraints(max_length=256)]
+EndpointAuth = Literal["key", "aml_token", "aad_token"]
 ModelFolder = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 #: Keys whose values are text as it stands.
@@ -98,6 +99,11 @@ class StackConfig(Section):
     observability: ObservabilityConfig = ObservabilityConfig()
     compute: ComputeConfig = ComputeConfig()
     access: AccessConfig = AccessConfig()
+    endpoint_auth: EndpointAuth | None = setting(
+        None,
+        breaks="it decides how callers of all online endpoints of this stack sign in",
+        write="aad_token for Microsoft Entra ID, aml_token, key, or leave the key out for what each model.yaml says",
+    )
     models: tuple[ModelFolder, ...] = setting(
         (),
         breaks="each names a folder of models/ with a model.yaml",

@@ -29,6 +29,7 @@ _BREACH_TEXT = "has failed due to one or more features violating metric threshol
 class Events(pulumi.ComponentResource):
     """The workspace's system topic, and its subscriptions to queues of the workspace's storage account."""
 
+    topic_id: pulumi.Output[str]
     breach_queue_name: pulumi.Output[str]
     model_queue_name: pulumi.Output[str]
 
@@ -62,6 +63,7 @@ class Events(pulumi.ComponentResource):
             tags=scope.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self.topic_id = topic.id
         self.breach_queue_name = self._subscribe(
             f"{name}-{BREACH_QUEUE}",
             topic,

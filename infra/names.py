@@ -73,6 +73,29 @@ class Names:
         """3-50 letters, digits, hyphens."""
         return self._hyphenated("evgt")
 
+    @property
+    def virtual_network(self) -> str:
+        """2-64 characters."""
+        return self._hyphenated("vnet")
+
+    @property
+    def nat_gateway(self) -> str:
+        """1-80 characters."""
+        return self._hyphenated("ng")
+
+    @property
+    def public_ip(self) -> str:
+        """1-80 characters."""
+        return self._hyphenated("pip")
+
+    def security_group(self, subnet: str) -> str:
+        """1-80 characters. ``subnet`` is the name of the subnet that it guards."""
+        return self._hyphenated(f"nsg-{subnet}")
+
+    def private_endpoint(self, entrance: str) -> str:
+        """2-64 characters. ``entrance`` tells the platform's private endpoints apart."""
+        return self._hyphenated(f"pep-{entrance}")
+
     def identity(self, purpose: str) -> str:
         """3-128 letters, digits, hyphens. ``purpose`` tells the platform's identities apart."""
         return self._hyphenated(f"id-{purpose}")

@@ -29,6 +29,11 @@ class ObservabilityConfig(Section):
         breaks="above it no more logs are taken in that day",
         write="a number of gigabytes above 0, or leave the key out for no limit",
     )
+    diagnostics: bool = setting(
+        False,
+        breaks="it decides whether every resource's logs and metrics are kept in Log Analytics, which charges by the gigabyte",
+        write="true for production, else false",
+    )
 
 
 class Observability(pulumi.ComponentResource):

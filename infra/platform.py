@@ -10,10 +10,19 @@ from pulumi_azure_native import resources
 from infra.access import Access, Target, deployers, grants
 from infra.compute import CPU_CLUSTER, Compute
 from infra.data import Data, DataAsset
+from infra.diagnostic import Diagnostics, storage_targets
 from infra.events import Events
 from infra.identity import Identity
 from infra.names import Names
+from infra.network import Network
 from infra.observability import Observability
+from infra.private_endpoint import (
+    ALL_ZONES,
+    PrivateEndpoints,
+    foundation_entrances,
+    reachable,
+    workspace_entrances,
+)
 from infra.registry import Registry
 from infra.scope import Scope
 from infra.storage import Storage
@@ -50,6 +59,8 @@ class Platform(pulumi.ComponentResource):
     key_vault_name: pulumi.Output[str]
     registry_name: pulumi.Output[str]
     application_insights_id: pulumi.Output[str]
+    public_access: bool
+    endpoint_auth: str | None
     breach_queue_name: pulumi.Output[str]
     model_queue_name: pulumi.Output[str]
     data: Data
@@ -105,14 +116,22 @@ class Platform(pulumi.ComponentResource):
             targets=targets,
             opts=child,
         )
+        network = (
+            None
+            if config.network.public_access
+            else Network(f"{name}-network", config.network, ALL_ZONES, scope=scope, opts=child)
+        )
+        entrances = network and PrivateEndpoints(
+            f"{name}-entrances", network, foundation_entrances(targets), scope=scope, opts=child
+        )
 
         # The workspace.
         workspace = Workspace(
             f"{name}-workspace",
             Foundation(
-                storage_id=storage.account_id,
-                vault_id=vault.id,
-                registry_id=registry.id,
+                storage_id=reachable(storage.account_id, entrances),
+                vault_id=reachable(vault.id, entrances),
+                registry_id=reachable(registry.id, entrances),
                 application_insights_id=observability.application_insights_id,
                 identity_id=foundation_access.after(identity.ids["workspace"], ["workspace"]),
             ),
@@ -128,21 +147,26 @@ class Platform(pulumi.ComponentResource):
             targets={"workspace": workspace.id},
             opts=child,
         )
+        workspace_entrance = network and PrivateEndpoints(
+            f"{name}-workspace-entrance", network, workspace_entrances(workspace.id), scope=scope, opts=child
+        )
+        workspace_name = reachable(workspace.workspace_name, workspace_entrance)
 
         # What is in it.
         compute = Compute(
             f"{name}-compute",
             config.compute,
             scope=scope,
-            workspace_name=workspace.workspace_name,
+            workspace_name=workspace_name,
             identity_id=foundation_access.after(identity.ids["compute"], ["compute"]),
+            subnet_id=None if network is None else network.compute_subnet_id,
             opts=child,
         )
         data = Data(
             f"{name}-data",
             data_assets,
             scope=scope,
-            workspace_name=workspace.workspace_name,
+            workspace_name=workspace_name,
             lake_account_name=storage.lake_name,
             lake_container_name=storage.lake_container_name,
             opts=child,
@@ -157,15 +181,35 @@ class Platform(pulumi.ComponentResource):
             opts=child,
         )
 
+        # What is kept of all that.
+        if config.observability.diagnostics:
+            Diagnostics(
+                f"{name}-diagnostics",
+                {
+                    **storage_targets("storage", storage.account_id),
+                    **storage_targets("lake", storage.lake_id),
+                    "vault": vault.id,
+                    "registry": registry.id,
+                    "log-analytics": observability.log_analytics_id,
+                    "workspace": workspace.id,
+                    "topic": events.topic_id,
+                },
+                without_logs={"storage": storage.account_id, "lake": storage.lake_id},
+                log_analytics_id=observability.log_analytics_id,
+                opts=child,
+            )
+
         # What models are deployed with.
         self.suffix = suffix.value
         self.location = pulumi.Output.from_input(config.location)
         self.resource_group_name = group.name
-        self.workspace_name = foundation_access.after(workspace.workspace_name, deployers(config.access))
+        self.workspace_name = foundation_access.after(workspace_name, deployers(config.access))
         self.workspace_id = workspace.id
         self.cpu_compute_name = compute.cpu_cluster_name
         self.gpu_compute_name = compute.gpu_cluster_name
-        self.lake_account_name = foundation_access.after(storage.lake_name, deployers(config.access))
+        self.lake_account_name = reachable(
+            foundation_access.after(storage.lake_name, deployers(config.access)), entrances
+        )
         self.lake_container_name = storage.lake_container_name
         self.lake_datastore_name = data.lake_datastore_name
         self.data = data
@@ -175,6 +219,8 @@ class Platform(pulumi.ComponentResource):
         self.key_vault_name = vault.vault_name
         self.registry_name = registry.registry_name
         self.application_insights_id = observability.application_insights_id
+        self.public_access = config.network.public_access
+        self.endpoint_auth = config.endpoint_auth
         self.breach_queue_name = events.breach_queue_name
         self.model_queue_name = events.model_queue_name
         self.register_outputs(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi.dynamic
 
+from ml import rollout
 from ml.provider import Made, Props, Provider, known
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class OnlineEndpointProvider(Provider):
     |---|---|
     | name | another endpoint |
     | identity_id | refused: Azure fixes it at creation, and a new endpoint of the same name means an outage |
-    | auth, description, tags | updated; traffic is read and sent along, as a PUT without it would reset it |
+    | auth, public_access, description, tags | updated; traffic is read and sent along, as a PUT without it would reset it |
 
     Keys are no outputs: whoever may call the endpoint asks Azure for them.
     """
@@ -75,8 +76,9 @@ class OnlineEndpointProvider(Provider):
         return {
             "identity_id": identity,
             "auth": str(found.auth_mode).lower(),
+            "public_access": str(getattr(found, "public_network_access", None)).lower() != "disabled",
             "description": found.description or "",
-            "tags": dict(found.tags or {}),
+            "tags": {key: value for key, value in (found.tags or {}).items() if key != rollout.TAG},
             **_computed(door, resource_id, found),
         }
 
@@ -103,6 +105,12 @@ def writable(endpoint: Any) -> Any:
     return endpoint
 
 
+def _progress(found: Any) -> dict[str, str]:
+    """The tag that a rollout keeps on the endpoint; it is the traffic's, not ours."""
+    tags: Mapping[str, str] = (found.tags if found else None) or {}
+    return {key: value for key, value in tags.items() if key == rollout.TAG}
+
+
 def _put(door: Door, inputs: Props) -> Any:
     from azure.ai.ml.entities import (  # noqa: PLC0415
         IdentityConfiguration,
@@ -116,8 +124,9 @@ def _put(door: Door, inputs: Props) -> Any:
     endpoint = ManagedOnlineEndpoint(
         name=name,
         auth_mode=inputs["auth"],
+        public_network_access="enabled" if inputs["public_access"] else "disabled",
         description=inputs["description"],
-        tags=inputs["tags"],
+        tags={**inputs["tags"], **_progress(found)},
         traffic=dict(found.traffic or {}) if found else {},
         mirror_traffic=dict(found.mirror_traffic or {}) if found else {},
         identity=IdentityConfiguration(
@@ -153,17 +162,32 @@ class OnlineEndpoint(pulumi.dynamic.Resource, module="ml", name="OnlineEndpoint"
         name: pulumi.Input[str],
         identity_id: pulumi.Input[str],
         auth: str,
+        public_access: bool = True,
         description: str,
         tags: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """``identity_id`` is the ARM id of the user-assigned identity that deployments run as."""
+        """Makes an endpoint.
+
+        Args:
+            resource_name: the resource's name.
+            resource_group: where the workspace is.
+            workspace: the workspace's name.
+            name: the endpoint's name, unique in the region.
+            identity_id: the ARM id of the user-assigned identity that deployments run as.
+            auth: ``key``, ``aml_token`` or ``aad_token``: how callers sign in.
+            public_access: whether it answers on the internet, or through the workspace's private endpoint only.
+            description: what it is for.
+            tags: what it is tagged with.
+            opts: the usual options.
+        """
         props: dict[str, Any] = {
             "resource_group": resource_group,
             "workspace": workspace,
             "name": name,
             "identity_id": identity_id,
             "auth": auth,
+            "public_access": public_access,
             "description": description,
             "tags": dict(tags),
             **dict.fromkeys(OnlineEndpointProvider.computed),

@@ -46,6 +46,8 @@ class PlatformInputs:
     lake_account_name: pulumi.Input[str]
     lake_container_name: pulumi.Input[str]
     endpoint_identity_id: pulumi.Input[str]
+    public_access: bool = True  #: whether endpoints answer on the internet, and deployments reach it
+    endpoint_auth: str | None = None  #: how callers of all endpoints sign in; None: as each model says
 
 
 class _Place(TypedDict):
@@ -137,7 +139,8 @@ class ServedModel(pulumi.ComponentResource):
             **place,
             name=pulumi.Output.concat(spec.name, "-", platform.suffix),
             identity_id=platform.endpoint_identity_id,
-            auth=spec.endpoint.auth,
+            auth=platform.endpoint_auth or spec.endpoint.auth,
+            public_access=platform.public_access,
             description=spec.description,
             tags=tags,
             opts=first,
@@ -158,6 +161,7 @@ class ServedModel(pulumi.ComponentResource):
             instance_count=spec.deployment.instance_count,
             collect=spec.deployment.collect,
             smoke=json.dumps({"request": test.request, "answer": test.answer}, sort_keys=True),
+            public_egress=platform.public_access,
             tags={**tags, "Lineage": own_lineage},
             opts=child,
         )

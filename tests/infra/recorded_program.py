@@ -105,6 +105,56 @@ NAMED = {
         "eventSubscriptionName",
         r"[a-zA-Z0-9-]{3,64}",
     ),
+    "azure-native:network:VirtualNetwork": (
+        "Microsoft.Network/virtualNetworks",
+        "virtualNetworkName",
+        r"[a-zA-Z0-9][\w.-]{0,62}\w",
+    ),
+    "azure-native:network:Subnet": (
+        "Microsoft.Network/virtualNetworks/subnets",
+        "subnetName",
+        r"[a-zA-Z0-9][\w.-]{0,78}\w",
+    ),
+    "azure-native:network:NetworkSecurityGroup": (
+        "Microsoft.Network/networkSecurityGroups",
+        "networkSecurityGroupName",
+        r"[a-zA-Z0-9][\w.-]{0,78}\w",
+    ),
+    "azure-native:network:PublicIPAddress": (
+        "Microsoft.Network/publicIPAddresses",
+        "publicIpAddressName",
+        r"[a-zA-Z0-9][\w.-]{0,78}\w",
+    ),
+    "azure-native:network:NatGateway": (
+        "Microsoft.Network/natGateways",
+        "natGatewayName",
+        r"[a-zA-Z0-9][\w.-]{0,78}\w",
+    ),
+    "azure-native:network:PrivateEndpoint": (
+        "Microsoft.Network/privateEndpoints",
+        "privateEndpointName",
+        r"[a-zA-Z0-9][\w.-]{0,62}\w",
+    ),
+    "azure-native:network:PrivateDnsZoneGroup": (
+        "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
+        "privateDnsZoneGroupName",
+        r"[a-zA-Z0-9][\w.-]{0,78}\w",
+    ),
+    "azure-native:privatedns:PrivateZone": (
+        "Microsoft.Network/privateDnsZones",
+        "privateZoneName",
+        r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,33}",
+    ),
+    "azure-native:privatedns:VirtualNetworkLink": (
+        "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+        "virtualNetworkLinkName",
+        r"[a-zA-Z0-9][\w.-]{0,78}\w",
+    ),
+    "azure-native:monitor:DiagnosticSetting": (
+        "Microsoft.Insights/diagnosticSettings",
+        "name",
+        r"[^*<>%&:\\?+/]{1,260}",
+    ),
 }
 
 

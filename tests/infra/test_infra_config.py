@@ -169,7 +169,7 @@ def test_a_wrong_value_is_one_line_with_its_key_what_breaks_and_the_remedy(chang
         ),
         (
             {"network": {"firewall": True}},
-            "mlops:network.firewall: unknown key, it would have no effect; known here: publicAccess",
+            "mlops:network.firewall: unknown key, it would have no effect; known here: addressSpace, privateDnsZones, publicAccess",
         ),
         (
             {"access": {"readers": [{"id": SOMEBODY, "kind": "User"}]}},

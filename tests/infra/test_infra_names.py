@@ -29,16 +29,21 @@ def test_every_name_keeps_azures_limits(platform):
         platform.log_analytics: r"[a-zA-Z0-9][a-zA-Z0-9-]{2,61}[a-zA-Z0-9]",
         platform.application_insights: r"[\w-]{1,260}",
         platform.system_topic: r"[a-zA-Z0-9-]{3,50}",
+        platform.virtual_network: r"[a-zA-Z0-9][\w.-]{0,62}\w",
+        platform.nat_gateway: r"[a-zA-Z0-9][\w.-]{0,78}\w",
+        platform.public_ip: r"[a-zA-Z0-9][\w.-]{0,78}\w",
+        platform.security_group("endpoints"): r"[a-zA-Z0-9][\w.-]{0,78}\w",
+        platform.private_endpoint("storage-queue"): r"[a-zA-Z0-9][\w.-]{0,62}\w",
         **{platform.identity(purpose): r"[a-zA-Z0-9][\w-]{2,127}" for purpose in PURPOSES},
     }
     assert [name for name, limit in limits.items() if not re.fullmatch(limit, name)] == []
-    assert len(limits) == 9 + len(PURPOSES)
+    assert len(limits) == 14 + len(PURPOSES)
 
 
 @given(platforms)
 def test_a_platforms_names_all_end_with_its_suffix(platform):
     kinds = [name for name, value in vars(names.Names).items() if isinstance(value, property)]
-    assert len(kinds) == 9
+    assert len(kinds) == 12
     assert all(getattr(platform, kind).endswith(platform.suffix) for kind in kinds)
 
 
