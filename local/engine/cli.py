@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from local.engine import flags
 from local.engine.checkpoint import VERSION
 from local.engine.error import EngineError, UnsupportedError
-from local.engine.flags import BOOL, LIST, VALUE, Arguments, Spec
+from local.engine.flags import BOOL, LIST, REFUSED, VALUE, Arguments, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +60,11 @@ _COMMANDS: dict[str, tuple[Spec, str]] = {
     "whoami": ({"--json": BOOL, "--verbose": BOOL}, "Show who you are and where state is"),
     "version": ({}, "Print the version"),
     "plugin ls": ({"--json": BOOL, "--project": BOOL}, "List plugins"),
+    "plugin install": (
+        {"--exact": BOOL, "--reinstall": BOOL, "--server": VALUE, "--file": REFUSED, "--checksum": REFUSED},
+        "Check that a plugin is part of this engine",
+    ),
+    "plugin rm": ({"--yes": BOOL, "--all": BOOL}, "Remove plugins: there is none that was installed"),
 }
 _UPDATES = {
     "up": "Create or update a stack's resources",
@@ -99,6 +104,11 @@ _ONLY_OFFICIAL = [
     "view-trace",
     "watch",
 ]
+# Their words are commands of the official CLI, not arguments.
+_ONLY_OFFICIAL_PARTS = {
+    "stack": {"change-secrets-provider", "drift", "graph", "rename", "schedule", "tag", "webhook"},
+    "config": {"cp", "env"},
+}
 _SHORT = {"config get": {"-j": "--json"}, "stack select": {"-c": "--create"}, "stack rm": {"-f": "--force"}}
 
 
@@ -160,6 +170,7 @@ def _dispatch(words: list[str]) -> int:
             return 0
         _overview()
         return 0
+    _refuse_parts(command, rest)
     if command in _UPDATES:
         from local.engine import command_update  # noqa: PLC0415 - commands are loaded when they are used
 
@@ -184,12 +195,25 @@ def _dispatch(words: list[str]) -> int:
     return _handler(command)(arguments)
 
 
+def _refuse_parts(command: str, words: list[str]) -> None:
+    """Before flags are read, which are those of a command that isn't there."""
+    for word in words:
+        if word in _ONLY_OFFICIAL_PARTS.get(command, ()):
+            raise UnsupportedError(f"`pulumi {command} {word}`")
+
+
 def _handler(command: str) -> Callable[[Arguments], int]:
     if command in _UPDATES:
         from local.engine import command_update  # noqa: PLC0415
 
         return command_update.run
-    own = {"whoami": _whoami, "version": _version, "plugin ls": _plugins}
+    own = {
+        "whoami": _whoami,
+        "version": _version,
+        "plugin ls": _plugins,
+        "plugin install": _install,
+        "plugin rm": _remove_plugins,
+    }
     if command in own:
         return own[command]
     group, _, verb = command.partition(" ")
@@ -233,6 +257,23 @@ def _plugins(arguments: Arguments) -> int:
         if arguments.has("--json")
         else "NAME  KIND  VERSION  SIZE  INSTALLED  LAST USED\n\nTOTAL plugin cache size: 0 B"
     )
+    return 0
+
+
+def _install(arguments: Arguments) -> int:
+    """Nothing to do for a provider that is part of the engine; others it can't run."""
+    kind, name = (*arguments.positional, "", "")[:2]
+    if kind and kind != "resource":
+        raise UnsupportedError(f"the {kind} plugin '{name}' of `pulumi plugin install`")
+    if name:
+        from local.engine.provider_host import refuse  # noqa: PLC0415
+
+        refuse(name)
+    return 0
+
+
+def _remove_plugins(_arguments: Arguments) -> int:
+    _say("no plugins found to uninstall")
     return 0
 
 

@@ -304,7 +304,7 @@ class _Operation:
             if not deployment.failed:
                 await running
         finally:
-            await server.stop(0)
+            await server.stop(None if deployment.failed else 0.05)
             await program.stop()
             await asyncio.gather(running, return_exceptions=True)
 
