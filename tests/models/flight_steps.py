@@ -12,13 +12,14 @@ MODEL = Path(__file__).resolve().parents[2] / "models" / "flight_delay"
 
 
 class StepError(Exception):
-    """A step failed; holds what it wrote to stderr."""
+    """A step failed; holds what it said."""
 
 
 def run(folder, data, **parameters):
     """Run all steps with outputs below ``folder``; returns the folders of the pipeline's outputs."""
     pipeline = yaml.safe_load((MODEL / "pipeline.yml").read_text())
     inputs = {name: value for name, value in pipeline["inputs"].items() if name != "data"} | parameters
+    inputs["card"] = MODEL / inputs["card"]["path"]
     inputs["data"] = data
     places = {f"parent.inputs.{name}": value for name, value in inputs.items()}
     places |= {f"parent.outputs.{name}": folder / name for name in pipeline["outputs"]}
@@ -38,7 +39,7 @@ def run(folder, data, **parameters):
             check=False,
         )
         if done.returncode:
-            raise StepError(done.stderr)
+            raise StepError(f"{done.stdout}{done.stderr}")
     return {name: folder / name for name in pipeline["outputs"]}
 
 

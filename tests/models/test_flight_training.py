@@ -187,5 +187,5 @@ def test_the_pipeline_is_one_that_azure_ml_accepts():
     job = load_job(MODEL / "pipeline.yml")
     result = job._validate()
     assert result.passed, result.error_messages
-    assert list(job.jobs) == ["prepare", "train", "evaluate"]
+    assert list(job.jobs) == ["prepare", "train", "evaluate", "gate"]
     assert set(job.outputs) == {"model", "reference"}

@@ -1,4 +1,4 @@
-"""Third step: judge the model on months it hasn't seen, and hand it over together with its metrics."""
+"""Third step: measure the model on months it hasn't seen, and write down what it and the champion say for the gate."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import joblib
+import model_card
 import pandas as pd
 from features import FEATURES, LABEL
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, roc_auc_score
@@ -45,15 +46,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prepared", type=Path, required=True, help="output of the first step")
     parser.add_argument("--trained", type=Path, required=True, help="output of the second step")
-    parser.add_argument("--model", type=Path, required=True, help="output: model.joblib, metrics.json")
+    parser.add_argument("--champion", required=True, help="folder of the model that is served now, or none")
+    parser.add_argument("--card", type=Path, required=True, help="what the model card says of every version")
+    parser.add_argument(
+        "--candidate", type=Path, required=True, help="output: model.joblib, metrics.json, model_card.md"
+    )
+    parser.add_argument(
+        "--predictions", type=Path, required=True, help="output: predictions.csv, for the gate"
+    )
     arguments = parser.parse_args()
     test = pd.read_csv(arguments.prepared / "test.csv")
-    model = joblib.load(arguments.trained / "model.joblib")
-    found = metrics(test, model.predict_proba(test[list(FEATURES)])[:, 1])
-    arguments.model.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(arguments.trained / "model.joblib", arguments.model / "model.joblib")
-    (arguments.model / "metrics.json").write_text(json.dumps(found, indent=2) + "\n")
+    answers = {"challenger": _answers(arguments.trained, test)}
+    if arguments.champion != "none":
+        # The same flights, none of which the champion has learnt from either: they are later than its months.
+        answers["champion"] = _answers(Path(arguments.champion), test)
+    arguments.predictions.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame({"label": test[LABEL], **answers}).to_csv(
+        arguments.predictions / "predictions.csv", index=False
+    )
+    found = metrics(test, answers["challenger"])
+    arguments.candidate.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(arguments.trained / "model.joblib", arguments.candidate / "model.joblib")
+    (arguments.candidate / "metrics.json").write_text(json.dumps(found, indent=2) + "\n")
+    validation = json.loads((arguments.prepared / "validation.json").read_text())
+    card = model_card.write(arguments.card.read_text(), validation, found, test, answers["challenger"])
+    (arguments.candidate / "model_card.md").write_text(card)
     print(json.dumps(found, indent=2))
+
+
+def _answers(folder: Path, test: pd.DataFrame) -> np.ndarray:
+    """What the model in a folder says about flights; how deep it lies below depends on what it was registered from."""
+    model = joblib.load(next(folder.rglob("model.joblib")))
+    return model.predict_proba(test[list(FEATURES)])[:, 1]
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def read(folder: Path, month: int) -> pd.DataFrame:
 
 
 def labelled(flights: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Features and label of the flights that arrived, checked."""
+    """Features, label and month of the flights that arrived, checked."""
     frame = from_flights(flights)
     for feature, (low, high) in NUMERIC.items():
         values = frame[feature].dropna()
@@ -71,6 +71,7 @@ def labelled(flights: pd.DataFrame, name: str) -> pd.DataFrame:
                 f"{name}: {share:.0%} of {feature} are missing, at most {MOST_MISSING:.0%} may be"
             )
     frame[LABEL] = late(flights)
+    frame["month"] = flights["month"]
     frame = frame.dropna(subset=[LABEL])
     frame[LABEL] = frame[LABEL].astype("int64")
     if len(set(frame[LABEL])) < 2:
@@ -105,6 +106,8 @@ def main() -> None:
         frame = labelled(flights, split)
         frame.to_csv(arguments.prepared / f"{split}.csv", index=False)
         validation[split] = {
+            "first_month": min(wanted),
+            "last_month": max(wanted),
             "flights": len(flights),
             "arrived": len(frame),
             "late": int(frame[LABEL].to_numpy().sum()),
