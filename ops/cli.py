@@ -7,6 +7,7 @@ import sys
 import typer
 
 from ops.failure import Failure
+from ops.preview import command as preview
 
 app = typer.Typer(
     help="Runs the platform: what people and pipelines call.",
@@ -23,6 +24,7 @@ def _mlops() -> None:  # pyright: ignore[reportUnusedFunction] (with it, a singl
 
 
 # One line per command: app.command()(module.function), or app.add_typer(module.app, name="…").
+app.command()(preview.preview)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""What a change would do, as one comment on a pull request."""

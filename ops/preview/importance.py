@@ -1,0 +1,216 @@
+"""What deserves a reviewer's first look, in words that people understand; pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, cast
+
+from ops.preview.redaction import UNKNOWN, UNKNOWNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ops.preview.plan import Plan, Resource
+    from ops.preview.redaction import Redactor
+
+_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Concern(StrEnum):
+    """Why a change is looked at, the gravest first. The values are what ``--fail-on`` takes."""
+
+    REPLACE = "replace"
+    DELETE = "delete"
+    TRAFFIC = "traffic"
+    MODEL = "model"
+    ACCESS = "access"
+    CREATE = "create"
+    UPDATE = "update"
+    OTHER = "other"
+
+
+_ORDER = list(Concern)
+#: Types that are about more than themselves.
+_SUBJECTS = {
+    "pulumi-python:dynamic/ml:Traffic": Concern.TRAFFIC,
+    "pulumi-python:dynamic/ml:Model": Concern.MODEL,
+    "azure-native:authorization:RoleAssignment": Concern.ACCESS,
+}
+_VERBS = {
+    "create": "is created",
+    "update": "is changed",
+    "delete": "is deleted",
+    "replace": "is replaced",
+    "import": "is imported",
+    "read": "is read",
+    "refresh": "is refreshed",
+    "discard": "is no longer read",
+}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A sentence about a change, and where to look."""
+
+    concern: Concern
+    text: str  #: without secrets, not yet Markdown
+    urn: str
+
+
+def concerns(resource: Resource) -> frozenset[Concern]:
+    """All that a change is: a replaced model is a replacement and a change of the model."""
+    own = resource.operation if resource.operation in {"create", "update", "delete", "replace"} else "other"
+    subject = _subject(resource)
+    return frozenset({Concern(own)} | ({subject} if subject else set()))
+
+
+def rank(resource: Resource) -> int:
+    """Smaller is graver."""
+    return min(_ORDER.index(concern) for concern in concerns(resource))
+
+
+def headlines(plan: Plan, redactor: Redactor, roles: Mapping[str, str]) -> list[Headline]:
+    """What is to be read first: replacements, deletions, traffic, models, access. ``roles`` are names by id."""
+    found: list[Headline] = []
+    for resource in sorted(plan.resources, key=rank):
+        subject = _subject(resource)
+        if subject is None and resource.operation not in ("replace", "delete"):
+            continue
+        if not resource.new.get("custom", resource.old.get("custom", True)):
+            continue  # a component is its parts
+        concern = subject or Concern(resource.operation)
+        found.append(Headline(concern, redactor.text(sentence(resource, redactor, roles)), resource.urn))
+    return sorted(found, key=lambda headline: _ORDER.index(headline.concern))
+
+
+def sentence(resource: Resource, redactor: Redactor, roles: Mapping[str, str]) -> str:
+    """What happens, in the words of those who use it."""
+    old = cast("dict[str, Any]", redactor.value(dict(resource.inputs("old"))))
+    new = cast("dict[str, Any]", redactor.value(dict(resource.inputs("new"))))
+    match _subject(resource):
+        case Concern.TRAFFIC:
+            return _traffic(resource, old, new)
+        case Concern.MODEL:
+            return _model(resource, old, new)
+        case Concern.ACCESS:
+            return _access(resource, old, new, roles)
+        case _ if resource.kind == "OnlineDeployment" and resource.operation == "replace":
+            return (
+                f"deployment {old.get('name')} is replaced by {_known(new.get('name'), 'a new one')}: the new one is "
+                "made and smoke-tested before the old one goes"
+            )
+        case _:
+            return _plain(resource)
+
+
+def _subject(resource: Resource) -> Concern | None:
+    return _SUBJECTS.get(resource.type)
+
+
+def _plain(resource: Resource) -> str:
+    why = ", ".join(sorted(set(resource.replaced_for)))
+    tail = f" because {why} can't be changed in place" if why else ""
+    if resource.protected and resource.operation in ("delete", "replace"):
+        tail += "; it is protected, so the update will refuse"
+    return f"{resource.kind} {resource.name} {_VERBS.get(resource.operation, resource.operation)}{tail}"
+
+
+def _traffic(resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    endpoint = _known((new or old).get("endpoint"), resource.name)
+    head = f"traffic of {endpoint}: "
+    before, after = _shares(old.get("shares")), _shares(new.get("shares"))
+    if resource.operation == "delete":
+        return f"{head}{before or 'nothing'} → no deployment gets requests"
+    how = _how(new) if before and before != after else ""
+    if resource.operation == "create":
+        return f"{head}{after or 'known after up'}{how}"
+    if before == after and new.get("unfinished") not in (None, "", old.get("unfinished")):
+        return f"{head}an unfinished rollout is brought to its end ({_known(new.get('unfinished'), 'known after up')})"
+    if before == after:
+        return f"{head}stays {before or 'as it is'}; how it moves next time changes"
+    return f"{head}{before or 'nothing'} → {after or 'known after up'}{how}"
+
+
+def _shares(shares: Any) -> str:
+    if not isinstance(shares, dict):
+        return ""
+    live = {name: share for name, share in cast("dict[str, Any]", shares).items() if share}
+    return ", ".join(
+        f"{_known(name, 'the new deployment')} {_number(share)} %" for name, share in sorted(live.items())
+    )
+
+
+def _how(traffic: Mapping[str, Any]) -> str:
+    """By canary or blue-green, with the steps."""
+    strategy = traffic.get("strategy")
+    if not isinstance(strategy, str) or not strategy:
+        return ""
+    steps = traffic.get("steps")
+    if strategy != "canary" or not isinstance(steps, list) or not steps:
+        return f" by {strategy}"
+    return f" by {strategy} {' → '.join(_number(step) for step in cast('list[Any]', steps))} %"
+
+
+def _model(resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    name = (new or old).get("name", resource.name)
+    version = _of(resource.old, "outputs", "version")
+    was = f"version {version}" if version else f"lineage {str(old.get('lineage', ''))[:12]}"
+    if resource.operation == "delete":
+        return f"model {name}: {was} is archived"
+    if resource.operation == "update":
+        return f"model {name}: {was} stays; its description or tags change"
+    outlook = new.get("outlook")
+    said = (
+        str(outlook).removeprefix(f"{name}: ").replace("`", "")
+        if outlook and outlook != UNKNOWN
+        else "will be trained"
+    )
+    tail = f"; {was} is archived after that" if resource.operation == "replace" else ""
+    return f"model {name}: {said}{tail}"
+
+
+def _access(
+    resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any], roles: Mapping[str, str]
+) -> str:
+    now = _grant(new or old, roles)
+    if resource.operation == "create":
+        return f"access: {now} is granted"
+    if resource.operation == "delete":
+        return f"access: {now} is taken away"
+    before = _grant(old, roles)
+    return f"access: {before} becomes {now}" if before != now else f"access: {now} is {resource.operation}d"
+
+
+def _grant(inputs: Mapping[str, Any], roles: Mapping[str, str]) -> str:
+    definition = str(inputs.get("roleDefinitionId", ""))
+    guid = _GUID.findall(definition)[-1:]
+    role = roles.get(guid[0].lower(), f"role {guid[0]}") if guid else "a role"
+    scope = str(inputs.get("scope", ""))
+    place = "what is known after up" if scope in UNKNOWNS or scope == UNKNOWN else scope.rsplit("/", 1)[-1]
+    who = _known(inputs.get("principalId"), "a new identity")
+    return f"{role} on {place} for {inputs.get('principalType') or 'principal'} {who}"
+
+
+def _of(state: Mapping[str, Any], *keys: str) -> Any:
+    found: Any = state
+    for key in keys:
+        found = cast("dict[str, Any]", found).get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, str | int) else None
+
+
+def _known(value: Any, otherwise: str) -> str:
+    return otherwise if value is None or value == UNKNOWN or value in UNKNOWNS else str(value)
+
+
+def _number(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def count_of(resources: Iterable[Resource]) -> dict[str, int]:
+    """Operation → how many, in the order people read them."""
+    found = [resource.operation for resource in resources]
+    order = ("replace", "delete", "update", "create", "import", "read", "refresh", "discard")
+    known = {operation: found.count(operation) for operation in order if operation in found}
+    return {**known, **{operation: found.count(operation) for operation in sorted(set(found) - set(order))}}
