@@ -1,8 +1,8 @@
 """Microsoft.Network: the thin part of it that a platform behind private endpoints names.
 
 Scope: virtual networks with their subnets, security groups, private DNS zones with their links, as recorded facts with Azure's
-references checked. Omitted: nothing is connected, and private endpoints, firewalls, gateways and addresses are 501: nothing
-behind them would be reachable.
+references checked. Private endpoints are in ``network_link``, addresses and NAT gateways in ``network_address``. Omitted: nothing
+is connected or filtered, and firewalls, other gateways and interfaces are 501.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ import ipaddress
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from local.azure.errors import bad_request, conflict
+from local.azure.errors import ArmError, bad_request, conflict
 from local.azure.resource_type import Json, Record, ResourceId, ResourceType
 from local.azure.resources import check_location
 
 if TYPE_CHECKING:
     from local.azure.azure import Azure
 
+COMPUTE = "Microsoft.MachineLearningServices/workspaces/computes"
 VIRTUAL_NETWORK = "Microsoft.Network/virtualNetworks"
 SUBNET = f"{VIRTUAL_NETWORK}/subnets"
 SECURITY_GROUP = "Microsoft.Network/networkSecurityGroups"
 ZONE = "Microsoft.Network/privateDnsZones"
+ENDPOINT = "Microsoft.Network/privateEndpoints"
+GATEWAY = "Microsoft.Network/natGateways"
+PUBLIC_ADDRESS = "Microsoft.Network/publicIPAddresses"
 
 
 def _networks(prefixes: list[str], what: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
@@ -87,7 +91,7 @@ def _view_network(azure: Azure, record: Record, body: Json, _api_version: str) -
         }
         for subnet in azure.store.below(record.id, SUBNET)
     ]
-    return _plain(azure, record, {**body, "properties": {**body["properties"], "subnets": subnets}}, "")
+    return plain(azure, record, {**body, "properties": {**body["properties"], "subnets": subnets}}, "")
 
 
 def _prepare_subnet(azure: Azure, resource_id: ResourceId, body: Json, _old: Record | None) -> Json:
@@ -113,7 +117,8 @@ def _prepare_subnet(azure: Azure, resource_id: ResourceId, body: Json, _old: Rec
                     f"Subnet '{resource_id.name}' overlaps with subnet '{other.name}'.",
                     code="NetcfgSubnetRangesOverlap",
                 )
-    _check_reference(azure, given.get("networkSecurityGroup"))
+    check_reference(azure, given.get("networkSecurityGroup"))
+    check_reference(azure, given.get("natGateway"))
     properties = {
         "delegations": [],
         "privateEndpointNetworkPolicies": "Disabled",
@@ -124,7 +129,8 @@ def _prepare_subnet(azure: Azure, resource_id: ResourceId, body: Json, _old: Rec
     return {"properties": properties}
 
 
-def _check_reference(azure: Azure, reference: Any) -> None:
+def check_reference(azure: Azure, reference: Any) -> None:
+    """Refuses ``{"id": …}`` of what doesn't exist (400)."""
     if isinstance(reference, dict) and azure.store.get(str(reference.get("id"))) is None:
         raise bad_request(
             f"Resource {reference.get('id')} referenced here was not found.", code="InvalidResourceReference"
@@ -133,6 +139,7 @@ def _check_reference(azure: Azure, reference: Any) -> None:
 
 def _prepare_security_group(_azure: Azure, _resource_id: ResourceId, body: Json, old: Record | None) -> Json:
     check_location(body)
+    _check_rules((body.get("properties") or {}).get("securityRules") or [])
     before: Json = old.body["properties"] if old is not None else {}
     properties = {
         "securityRules": [],
@@ -165,7 +172,7 @@ def _prepare_link(azure: Azure, _resource_id: ResourceId, body: Json, _old: Reco
     given: Json = body.get("properties") or {}
     if not given.get("virtualNetwork"):
         raise bad_request("A link needs properties.virtualNetwork.", code="BadRequest")
-    _check_reference(azure, given["virtualNetwork"])
+    check_reference(azure, given["virtualNetwork"])
     properties = {
         "registrationEnabled": False,
         **given,
@@ -183,19 +190,97 @@ def _keep_linked_zone(azure: Azure, record: Record) -> None:
         )
 
 
-async def _settle(_azure: Azure, _record: Record) -> Json | None:
+async def settled(_azure: Azure, _record: Record) -> Json | None:
+    """Nothing is left to do: the long operation ends at once."""
     return None
 
 
-def _plain(_azure: Azure, record: Record, body: Json, _api_version: str) -> Json:
+def in_use(what: str, record: Record, by: str) -> ArmError:
+    """The refusal to delete what something else needs."""
+    return bad_request(
+        f"{what} {record.name} is in use by {by} and cannot be deleted.", code=f"InUse{what}CannotBeDeleted"
+    )
+
+
+def _same(reference: Any, record: Record) -> bool:
+    return isinstance(reference, dict) and str(reference.get("id")).lower() == record.id.lower()
+
+
+def _keep_used_subnet(azure: Azure, record: Record) -> None:
+    for kind in (ENDPOINT, COMPUTE):
+        for user in azure.store.of_type(kind):
+            properties: Json = user.body["properties"]
+            if _same(properties.get("subnet"), record) or _same(
+                (properties.get("properties") or {}).get("subnet"), record
+            ):
+                raise in_use("Subnet", record, user.id)
+
+
+def _keep_used_network(azure: Azure, record: Record) -> None:
+    for subnet in azure.store.below(record.id, SUBNET):
+        _keep_used_subnet(azure, subnet)
+
+
+def _keep_used_group(azure: Azure, record: Record) -> None:
+    for subnet in azure.store.of_type(SUBNET):
+        if _same(subnet.body["properties"].get("networkSecurityGroup"), record):
+            raise in_use("NetworkSecurityGroup", record, subnet.id)
+
+
+def _check_rules(rules: list[Json]) -> None:
+    """Names and priorities are unique per direction, priorities 100 to 4096."""
+    taken: dict[tuple[str, int], str] = {}
+    for rule in rules:
+        given: Json = rule.get("properties") or {}
+        missing = [key for key in ("access", "direction", "priority", "protocol") if given.get(key) is None]
+        if missing:
+            raise bad_request(
+                f"Security rule '{rule.get('name')}' has no {missing[0]}.", code="InvalidRequestFormat"
+            )
+        priority, direction = int(given["priority"]), str(given["direction"])
+        if not 100 <= priority <= 4096:
+            raise bad_request(
+                f"Security rule '{rule.get('name')}' has the priority {priority}; it must be from 100 to 4096.",
+                code="SecurityRuleInvalidPriority",
+            )
+        other = taken.setdefault((direction, priority), str(rule.get("name")))
+        if other != rule.get("name"):
+            raise bad_request(
+                f"Security rule {rule.get('name')} conflicts with rule {other}. Rules cannot have the same Priority and "
+                "Direction.",
+                code="SecurityRuleConflict",
+            )
+
+
+def plain(_azure: Azure, record: Record, body: Json, _api_version: str) -> Json:
+    """What the provider answers: an etag, and no system data."""
     body.pop("systemData", None)
     return {**body, "etag": f'W/"{record.etag}"'}
 
 
 TYPES = (
-    ResourceType(VIRTUAL_NETWORK, prepare=_prepare_network, settle=_settle_network, view=_view_network),
-    ResourceType(SUBNET, prepare=_prepare_subnet, settle=_settle, view=_plain, patch=False),
-    ResourceType(SECURITY_GROUP, prepare=_prepare_security_group, settle=_settle, view=_plain),
-    ResourceType(ZONE, prepare=_prepare_zone, settle=_settle, guard_delete=_keep_linked_zone, view=_plain),
-    ResourceType(f"{ZONE}/virtualNetworkLinks", prepare=_prepare_link, settle=_settle, view=_plain),
+    ResourceType(
+        VIRTUAL_NETWORK,
+        prepare=_prepare_network,
+        settle=_settle_network,
+        guard_delete=_keep_used_network,
+        view=_view_network,
+    ),
+    ResourceType(
+        SUBNET,
+        prepare=_prepare_subnet,
+        settle=settled,
+        guard_delete=_keep_used_subnet,
+        view=plain,
+        patch=False,
+    ),
+    ResourceType(
+        SECURITY_GROUP,
+        prepare=_prepare_security_group,
+        settle=settled,
+        guard_delete=_keep_used_group,
+        view=plain,
+    ),
+    ResourceType(ZONE, prepare=_prepare_zone, settle=settled, guard_delete=_keep_linked_zone, view=plain),
+    ResourceType(f"{ZONE}/virtualNetworkLinks", prepare=_prepare_link, settle=settled, view=plain),
 )

@@ -21,6 +21,8 @@ MODULES: tuple[str, ...] = (
     "local.azure.insights",
     "local.azure.event_grid",
     "local.azure.network",
+    "local.azure.network_address",
+    "local.azure.network_link",
     "local.azure.machine_learning.workspace",
     "local.azure.machine_learning.compute",
     "local.azure.machine_learning.vm_size",

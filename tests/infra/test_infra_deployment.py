@@ -1,56 +1,9 @@
 """The platform, deployed by the embedded engine to local Azure, from the first update to the end."""
 
 import json
-import os
-import subprocess
 
 import pytest
-import yaml
-from recorded_program import REPOSITORY, stack_values
-
-from local.stack import clean_environment
-
-ENGINE = REPOSITORY / "local" / "bin" / "pulumi"
-
-
-class Stack:
-    """A stack of the program without models, with state and settings of its own."""
-
-    def __init__(self, folder, azure):
-        self.settings = folder / "Pulumi.local.yaml"
-        (folder / "state").mkdir()
-        (folder / "Pulumi.yaml").write_text((REPOSITORY / "Pulumi.yaml").read_text())
-        self.env = {
-            **clean_environment(os.environ),
-            **azure.env,
-            "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
-            "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_CONFIG_PASSPHRASE": "only here",
-        }
-        # Beside a project file of its own: `stack init` writes the stack's settings there.
-        self.command("stack", "init", "local", cwd=folder)
-        salt = yaml.safe_load(self.settings.read_text())["encryptionsalt"]
-        values = {**stack_values("local"), "models": []}
-        config = {f"mlops:{key}": value for key, value in values.items()}
-        self.settings.write_text(yaml.safe_dump({"config": config, "encryptionsalt": salt}))
-
-    def command(self, *words, cwd=REPOSITORY):
-        result = subprocess.run(
-            [ENGINE, *words], cwd=cwd, env=self.env, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert result.returncode == 0, f"{words}: {result.stdout}\n{result.stderr}"
-        return result.stdout
-
-    def run(self, *words):
-        return self.command(*words, "--stack", "local", "--config-file", str(self.settings))
-
-    def resources(self):
-        deployment = json.loads(self.command("stack", "export", "--stack", "local"))["deployment"]
-        return {
-            resource["urn"].rsplit("::", 1)[1]: resource
-            for resource in deployment.get("resources", [])
-            if resource["custom"]
-        }
+from deployed_stack import Stack
 
 
 @pytest.fixture(scope="module")

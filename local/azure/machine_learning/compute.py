@@ -12,6 +12,7 @@ from local.azure.errors import ArmError, bad_request, unsupported
 from local.azure.machine_learning import resource_identity, vm_size
 from local.azure.machine_learning.asset import WORKSPACE
 from local.azure.machine_learning.duration import seconds
+from local.azure.network import check_reference
 from local.azure.resource_type import Answer, ResourceType
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
         raise unsupported(f"Compute of type '{kind}'")
     before: Json = old.body["properties"] if old else {}
     inner = _cluster(outer.get("properties") or {}, before.get("properties") or {})
+    check_reference(azure, inner.get("subnet"))
     location = (
         body.get("location") or (old.body["location"] if old else None) or _location(azure, resource_id)
     )
