@@ -20,9 +20,6 @@ from running_azure import unique
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
-    from running_azure import LocalAzure
-
-VERSION = "2025-12-01"
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +93,3 @@ def test_a_batch_deployment_on_a_missing_cluster_is_refused(
         ml_client.batch_deployments.begin_create_or_update(
             deployment(endpoint.name, **{**assets, "compute": "none"})
         ).result()
-
-
-def test_invoking_a_batch_endpoint_is_refused_by_name(
-    local_azure: LocalAzure, endpoint: BatchEndpoint
-) -> None:
-    status, _, refused = local_azure.arm("POST", str(endpoint.scoring_uri), {}, api_version=VERSION)
-    assert (status, refused["error"]["message"]) == (
-        501,
-        "Invoking a batch endpoint is not supported by local Azure.",
-    )

@@ -1,4 +1,4 @@
-"""Batch deployments of models: kept and checked; nothing runs until their endpoint is invoked, which is refused."""
+"""Batch deployments of models: kept and checked; nothing runs until their endpoint is invoked (``batch_job.py``)."""
 
 from __future__ import annotations
 

@@ -1,15 +1,14 @@
-"""Batch endpoints and which of their deployments is the default. Invoking one is refused: local Azure runs no batch scoring."""
+"""Batch endpoints and which of their deployments is the default. ``batch_job.py`` runs what they are invoked for."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from local.azure.errors import bad_request, unsupported
+from local.azure.errors import bad_request
 from local.azure.machine_learning import endpoint_key, resource_identity
 from local.azure.machine_learning.asset import WORKSPACE
 from local.azure.machine_learning.online_endpoint import check_name, location_of, merge_tags
-from local.azure.resource_type import Answer, ResourceType, Route
+from local.azure.resource_type import Answer, ResourceType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,10 +68,6 @@ async def _list_keys(azure: Azure, _call: Call, record: Record) -> Answer:
     return Answer(200, {"primaryKey": primary, "secondaryKey": secondary})
 
 
-async def _invoke(_azure: Azure, _call: Call) -> Answer:
-    raise unsupported("Invoking a batch endpoint")
-
-
 TYPES = (
     ResourceType(
         ENDPOINT,
@@ -82,12 +77,5 @@ TYPES = (
         merge=merge_tags,
         operation=("mfeOperationsStatus", "be"),
         actions={"listKeys": _list_keys},
-    ),
-)
-ROUTES = (
-    Route(
-        re.compile(r"[^.]+\.[^.]+\.inference\.ml\.azure\.com", re.IGNORECASE),
-        re.compile(r"/jobs(?:/.*)?", re.IGNORECASE),
-        _invoke,
     ),
 )
