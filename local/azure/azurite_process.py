@@ -16,7 +16,8 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from local.azure import azurite_install
+from local import npm
+from local.azure.azurite_install import AZURITE
 from local.azure.errors import ArmError
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ class Azurite:
                 f"The blobs of this local Azure's storage accounts, models and data among them, are gone with {self._directory.blobs}. "
                 "Put that folder back, or run `python -m local reset` (then `make up` deploys everything again)."
             )
-        if not azurite_install.installed(self._directory):
+        if not AZURITE.installed(self._directory):
             raise AzuriteError(
-                f"Azurite, which keeps the blobs, isn't in {azurite_install.folder(self._directory)}; run `make setup`."
+                f"Azurite, which keeps the blobs, isn't in {AZURITE.folder(self._directory)}; run `make setup`."
             )
 
         # From here on an account may be made: without this folder it would look robbed at the next start.
@@ -108,9 +109,9 @@ class Azurite:
         log = self._directory.logs / "azurite.log"
         with log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                str(azurite_install.node()),
+                str(npm.node()),
                 str(_SCRIPT),
-                str(azurite_install.folder(self._directory)),
+                str(AZURITE.folder(self._directory)),
                 str(self._directory.blobs),
                 cwd=self._directory.blobs,
                 env=self._environ,
