@@ -1,46 +1,37 @@
 """Microsoft.EventGrid: topics, system topics, and event subscriptions that deliver.
 
 Scope: system topics (one per source), custom topics, subscriptions of both and at any scope; filters on event types, subject
-and advanced filters; delivery to storage queues (base64, as Azure does) and to web hooks on this machine, with retries while
-local Azure runs. Omitted: web hooks elsewhere, functions, hubs, Service Bus, dead letters, CloudEvents: 501; publishing to
+and advanced filters; delivery to storage queues (base64, as Azure does) and to web hooks on this machine and of Logic Apps,
+with retries while local Azure runs. Omitted: web hooks elsewhere, functions, hubs, Service Bus, dead letters, CloudEvents: 501; publishing to
 custom topics by clients: 501. Events are delivered at least once while local Azure runs; those in flight at a stop are lost.
 """
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import json
-import logging
+import copy
 import re
 import uuid
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import aiohttp
-
-from local.azure.errors import ArmError, bad_request, conflict, unsupported
+from local.azure import event_delivery, outbound
+from local.azure.errors import bad_request, conflict, unsupported
 from local.azure.event_filter import check as check_filter
 from local.azure.event_filter import matches
-from local.azure.resource_id import parse
-from local.azure.resource_type import Json, Record, ResourceId, ResourceType
+from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType
 from local.azure.resources import check_location
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from local.azure.azure import Azure
-    from local.azure.blob import AzuriteBlobs
 
-logger = logging.getLogger(__name__)
 SYSTEM_TOPIC = "Microsoft.EventGrid/systemTopics"
 TOPIC = "Microsoft.EventGrid/topics"
 SUBSCRIPTION = "Microsoft.EventGrid/eventSubscriptions"
 _SUBSCRIPTIONS = (f"{SYSTEM_TOPIC}/eventSubscriptions", f"{TOPIC}/eventSubscriptions", SUBSCRIPTION)
 _NAME = re.compile(r"[A-Za-z0-9-]{3,128}")
 _SUBSCRIPTION_NAME = re.compile(r"[A-Za-z0-9-]{3,64}")
-#: Azure's waits between attempts begin with 10 s; here one second is long.
-_WAITS = (0.2, 1.0, 5.0, 10.0)
 
 
 def _check_name(resource_id: ResourceId, pattern: re.Pattern[str], limit: int) -> None:
@@ -175,31 +166,46 @@ def _check_destination(azure: Azure, destination: Json) -> None:
                     target="properties.destination",
                 )
         case "WebHook":
-            host = urlsplit(str(properties.get("endpointUrl") or "")).hostname
-            if host not in ("localhost", "127.0.0.1"):
-                raise unsupported(f"A web hook on '{host}' (only localhost and 127.0.0.1 are reached)")
+            url = str(properties.get("endpointUrl") or "")
+            if not outbound.reachable(azure, url):
+                host = urlsplit(url).hostname
+                raise unsupported(f"A web hook on '{host}' (only this machine and Logic Apps are reached)")
         case other:
             raise unsupported(f"The event destination '{other}'")
 
 
-async def _settle_subscription(_azure: Azure, record: Record) -> Json | None:
+async def _settle_subscription(azure: Azure, record: Record) -> Json | None:
     """The handshake with a web hook, as Event Grid begins it."""
     destination = _destination(record.body["properties"])
     if destination["endpointType"] == "WebHook":
         code = str(uuid.uuid4())
         data = {"validationCode": code, "validationUrl": ""}
-        event = event_of(
-            record.body["properties"]["topic"], "Microsoft.EventGrid.SubscriptionValidationEvent", "", data
-        )
-        url = destination["properties"]["endpointUrl"]
-        status, answer = await _post(url, event, "SubscriptionValidation")
-        if status != 200 or (answer or {}).get("validationResponse") != code:
-            raise ArmError(
-                400,
-                "URL validation",
-                f"The attempt to validate the provided endpoint {url} failed (HTTP {status}).",
-            )
+        event = {
+            **event_of(
+                record.body["properties"]["topic"],
+                "Microsoft.EventGrid.SubscriptionValidationEvent",
+                "",
+                data,
+            ),
+            "eventTime": azure.now().isoformat(),
+        }
+        await event_delivery.validate(azure, destination["properties"]["endpointUrl"], event, code)
     return None
+
+
+def _view(_azure: Azure, _record: Record, body: Json, _api_version: str) -> Json:
+    """Of a web hook's URL, which is a secret, the part before its query."""
+    properties: Json = copy.deepcopy(body["properties"])
+    destination = _destination(properties)
+    if destination["endpointType"] == "WebHook":
+        url = str(destination["properties"].pop("endpointUrl"))
+        destination["properties"]["endpointBaseUrl"] = event_delivery.base_url(url)
+    return {**body, "properties": properties}
+
+
+async def _full_url(_azure: Azure, _call: Call, record: Record) -> Answer:
+    destination = _destination(record.body["properties"])
+    return Answer(200, {"endpointUrl": (destination.get("properties") or {}).get("endpointUrl")})
 
 
 def event_of(topic: str, event_type: str, subject: str, data: Json) -> Json:
@@ -239,53 +245,14 @@ def publish(azure: Azure, source: str, event_type: str, subject: str, data: Json
                 and properties["provisioningState"] == "Succeeded"
                 and matches(properties["filter"], event)
             ):
-                azure.spawn(f"event {event['id']} to {record.name}", _deliver(azure, record, event))
+                azure.spawn(f"event {event['id']} to {record.name}", _delivered(azure, record, event))
                 count += 1
     return count
 
 
-async def _deliver(azure: Azure, record: Record, event: Json) -> None:
-    for wait in (*_WAITS, None):
-        try:
-            done = await _attempt(azure, _destination(record.body["properties"]), event)
-        except (ArmError, aiohttp.ClientError, TimeoutError) as error:
-            logger.warning("event %s to %s: %s", event["id"], record.name, error)
-            done = False
-        if done:
-            return
-        if wait is None:
-            logger.error(
-                "event %s (%s) could not be delivered to %s", event["id"], event["eventType"], record.name
-            )
-            return
-        await asyncio.sleep(wait)
-
-
-async def _attempt(azure: Azure, destination: Json, event: Json) -> bool:
-    properties: Json = destination["properties"]
-    if destination["endpointType"] == "WebHook":
-        status, _ = await _post(properties["endpointUrl"], event, "Notification")
-        return 200 <= status < 300
-    text = base64.b64encode(json.dumps(event).encode()).decode()
-    account = parse(properties["resourceId"]).name
-    return await cast("AzuriteBlobs", azure.blobs).send_message(account, properties["queueName"], text)
-
-
-async def _post(url: str, event: Json, kind: str) -> tuple[int, Json | None]:
-    timeout = aiohttp.ClientTimeout(total=30)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.post(url, json=[event], headers={"aeg-event-type": kind}) as response,
-        ):
-            text = await response.text()
-    except (aiohttp.ClientError, TimeoutError):
-        return 0, None
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        answer = None
-    return response.status, answer if isinstance(answer, dict) else None
+async def _delivered(azure: Azure, record: Record, event: Json) -> None:
+    destination = _destination(record.body["properties"])
+    await event_delivery.deliver(azure, record.name, destination, event)
 
 
 async def _settle_topic(_azure: Azure, _record: Record) -> Json | None:
@@ -293,7 +260,13 @@ async def _settle_topic(_azure: Azure, _record: Record) -> Json | None:
 
 
 def _subscription(name: str) -> ResourceType:
-    return ResourceType(name, prepare=_prepare_subscription, settle=_settle_subscription)
+    return ResourceType(
+        name,
+        prepare=_prepare_subscription,
+        settle=_settle_subscription,
+        view=_view,
+        actions={"getFullUrl": _full_url},
+    )
 
 
 TYPES = (

@@ -23,6 +23,7 @@ _HOSTS = (
     r"[a-z0-9-]+\.[a-z0-9]+\.inference\.ml\.azure\.com",
     r"([a-z0-9-]+\.)+api\.azureml\.ms",
     r"[a-z0-9-]+\.[a-z0-9-]+\.eventgrid\.azure\.net",
+    r"prod-[0-9]+\.[a-z0-9]+\.logic\.azure\.com",
 )
 AZURE = re.compile("|".join(f"({host})" for host in _HOSTS), re.IGNORECASE)
 _HEAD_LIMIT = 16_384

@@ -147,7 +147,7 @@ def test_filters_pass_what_azures_pass(chosen: dict[str, Any], passes: bool) -> 
 
 
 def test_an_event_arrives_in_the_queue_of_those_who_asked_for_it() -> None:
-    from local.azure import event_grid
+    from local.azure import event_delivery
 
     sent: list[tuple[str, str, str]] = []
 
@@ -163,10 +163,7 @@ def test_an_event_arrives_in_the_queue_of_those_who_asked_for_it() -> None:
             "endpointType": "StorageQueue",
             "properties": {"resourceId": account, "queueName": "events"},
         }
-        record: Any = type(
-            "Record", (), {"name": "sub", "body": {"properties": {"destination": destination}}}
-        )()
-        await event_grid._deliver(azure, record, {"id": "1", **EVENT})
+        await event_delivery.deliver(azure, "sub", destination, {"id": "1", **EVENT})
 
     asyncio.run(run())
     assert [(account, queue) for account, queue, _ in sent] == [("acct", "events")] * 2

@@ -10,6 +10,8 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from local.azure.machine_learning import job_event
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -86,7 +88,9 @@ class Job:
                 run["started"] = own["StartTimeUtc"] = now
             if status in TERMINAL:
                 run["ended"] = own["EndTimeUtc"] = now
-        self.azure.store.put(self.id, body, by=self.record.created_by)
+        record = self.azure.store.put(self.id, body, by=self.record.created_by)
+        if status is not None:
+            job_event.publish(self.azure, self.workspace, record)
 
 
 def artifacts(name: str) -> str:

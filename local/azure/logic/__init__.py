@@ -1,0 +1,1 @@
+"""Microsoft.Logic: Logic Apps on the Consumption plan, whose workflows really run."""

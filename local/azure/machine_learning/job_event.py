@@ -1,0 +1,40 @@
+"""What a workspace publishes of its jobs: ``RunStatusChanged`` at each new status, ``RunCompleted`` besides when one has.
+
+Source: Microsoft Learn, "Azure Machine Learning as an Event Grid source".
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from local.azure import event_grid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.azure.azure import Azure
+    from local.azure.resource_type import Json, Record
+
+_PREFIX = "Microsoft.MachineLearningServices"
+
+
+def publish(azure: Azure, workspace: str, job: Record) -> None:
+    """Publishes the status that a job has just got."""
+    properties: Mapping[str, Any] = job.body["properties"]
+    experiment = str(properties.get("experimentName"))
+    experiment_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{workspace}/{experiment}".lower()))
+    data: Json = {
+        "ExperimentId": experiment_id,
+        "ExperimentName": experiment,
+        "RunId": job.name,
+        "RunType": "azureml.PipelineRun" if properties["jobType"] == "Pipeline" else "azureml.scriptrun",
+        "RunTags": dict(properties.get("tags") or {}),
+        "RunProperties": dict(properties.get("properties") or {}),
+    }
+    subject = f"experiments/{experiment_id}/runs/{job.name}"
+    status = str(properties["status"])
+    changed = {**data, "RunStatus": status}
+    event_grid.publish(azure, workspace, f"{_PREFIX}.RunStatusChanged", subject, changed)
+    if status == "Completed":
+        event_grid.publish(azure, workspace, f"{_PREFIX}.RunCompleted", subject, data)
