@@ -41,6 +41,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.machine_learning.schedule",
     "local.azure.machine_learning.discovery",
     "local.azure.machine_learning.job",
+    "local.azure.machine_learning.batch_job",
     "local.azure.machine_learning.run_history",
     "local.azure.machine_learning.serving",
     "local.azure.machine_learning.inference",
