@@ -2,18 +2,22 @@
 
 A deployment whose creation fails, or that doesn't answer the smoke test, is removed again (with its last words in the
 error): it would cost money without serving. One that was there before and worked is left as it is.
+
+Who takes a change back after a rollout has failed gets the old deployment again while Pulumi still has its entry to
+delete. So each creation stamps the deployment (tag ``Incarnation``), and only the entry with that stamp deletes it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pulumi.dynamic
 
+from ml import observation
 from ml.client import SETTLED, AzureMLError, last_words, word
 from ml.provider import Made, Props, Provider
-from ml.smoke import mismatch
 from ml.traffic import live
 
 if TYPE_CHECKING:
@@ -22,11 +26,10 @@ if TYPE_CHECKING:
 
     from ml.client import Door
 
+#: The tag that says which creation of a deployment, known by its name, is the living one.
+INCARNATION = "Incarnation"
 _LOG_LINES = 200
 _SHOWN = 300
-#: What a router may say while a new deployment becomes known to it.
-_NOT_YET = frozenset({404, 424, 429, 502, 503, 504})
-_SMOKE_TIMEOUT = 120.0
 
 
 class OnlineDeploymentProvider(Provider):
@@ -34,7 +37,7 @@ class OnlineDeploymentProvider(Provider):
 
     | input | when it changes |
     |---|---|
-    | endpoint, name | another deployment, made before the old one goes |
+    | endpoint, name | another deployment, made before the old one goes; the name follows from model and scoring code |
     | model_id, environment, code_hash, script | updated in place (rolling), and smoke-tested again |
     | instance_type, instance_count, collect, public_egress, tags | the same |
     | code, smoke | ignored: where the code is on this machine (code_hash counts); the test itself |
@@ -42,23 +45,24 @@ class OnlineDeploymentProvider(Provider):
 
     replaces = frozenset({"endpoint", "name"})
     ignored = frozenset({"code", "smoke"})
-    computed = frozenset({"deployment_id"})
+    computed = frozenset({"deployment_id", "incarnation"})
 
     def make(self, door: Door, inputs: Props) -> Made:
         """Deploys and smoke-tests; what an interrupted run has left is brought up to date."""
         endpoint, name = inputs["endpoint"], inputs["name"]
         before = _settled(door, endpoint, name)
         worked = before is not None and word(before.provisioning_state) == "succeeded"
+        incarnation = os.urandom(8).hex()
         try:
-            _put(door, inputs)
+            _put(door, inputs, incarnation)
             _smoke(door, inputs)
         except AzureMLError as error:
             words = _last_words(door, endpoint, name)
             if not worked:
-                self.remove(door, f"{endpoint}/{name}", inputs)
+                _delete(door, endpoint, name)
             left = "it is left as it is" if worked else "it was removed again"
             raise AzureMLError(f"{error}{words}; {left}") from None
-        return Made(f"{endpoint}/{name}", _computed(door, inputs))
+        return Made(f"{endpoint}/{name}", _computed(door, inputs, incarnation))
 
     def look(self, door: Door, resource_id: str, props: Props) -> Props | None:
         """What the deployment is now; of the code only Azure's own id can be read."""
@@ -74,37 +78,47 @@ class OnlineDeploymentProvider(Provider):
             "collect": [name for name in props["collect"] if name in enabled]
             + sorted(enabled - set(props["collect"])),
             "public_egress": word(getattr(found, "egress_public_network_access", None)) != "disabled",
-            "tags": dict(found.tags or {}),
+            "tags": {key: value for key, value in (found.tags or {}).items() if key != INCARNATION},
         }
 
     def change(self, door: Door, olds: Props, news: Props) -> Props:
         """Updates in place and tests again."""
-        del olds
         _settled(door, news["endpoint"], news["name"])
-        _put(door, news)
+        incarnation = olds.get("incarnation") or os.urandom(8).hex()
+        _put(door, news, incarnation)
         _smoke(door, news)
-        return _computed(door, news)
+        return _computed(door, news, incarnation)
 
     def remove(self, door: Door, resource_id: str, props: Props) -> None:
-        """Deletes the deployment, unless it still gets requests."""
+        """Deletes the deployment, unless it still gets requests or is another creation's by now."""
         endpoint, name = props["endpoint"], props["name"]
-        parent = door.find(f"endpoint {endpoint}", lambda: door.client.online_endpoints.get(endpoint))
-        share = live(parent.traffic).get(name, 0) if parent is not None else 0
-        if share:
-            raise AzureMLError(
-                f"deployment {resource_id} still gets {share} % of the requests: give them to another one first "
-                f"(`up` does; by hand: `az ml online-endpoint update --name {endpoint} --traffic …`)"
-            )
-        deployments = door.client.online_deployments
-        door.vanish(
-            f"deployment {resource_id}",
-            lambda: deployments.begin_delete(name, endpoint),
-            lambda: _get(door, endpoint, name),
-        )
+        found = door.find(f"deployment {resource_id}", lambda: _get(door, endpoint, name))
+        stamp = (found.tags or {}).get(INCARNATION) if found is not None else None
+        if stamp and stamp != props.get("incarnation"):
+            door.say(f"deployment {resource_id}: was taken up again since, so it stays")
+            return
+        _delete(door, endpoint, name)
 
 
 def _get(door: Door, endpoint: str, name: str) -> Any:
     return door.client.online_deployments.get(name, endpoint)
+
+
+def _delete(door: Door, endpoint: str, name: str) -> None:
+    """Deletes a deployment that gets no requests."""
+    parent = door.find(f"endpoint {endpoint}", lambda: door.client.online_endpoints.get(endpoint))
+    share = live(parent.traffic).get(name, 0) if parent is not None else 0
+    if share:
+        raise AzureMLError(
+            f"deployment {endpoint}/{name} still gets {share} % of the requests: give them to another one first "
+            f"(`up` does; by hand: `az ml online-endpoint update --name {endpoint} --traffic …`)"
+        )
+    deployments = door.client.online_deployments
+    door.vanish(
+        f"deployment {endpoint}/{name}",
+        lambda: deployments.begin_delete(name, endpoint),
+        lambda: _get(door, endpoint, name),
+    )
 
 
 def _settled(door: Door, endpoint: str, name: str) -> Any:
@@ -118,7 +132,7 @@ def _settled(door: Door, endpoint: str, name: str) -> Any:
     )
 
 
-def _put(door: Door, inputs: Props) -> None:
+def _put(door: Door, inputs: Props, incarnation: str) -> None:
     from azure.ai.ml.entities import (  # noqa: PLC0415
         CodeConfiguration,
         DataCollector,
@@ -139,7 +153,7 @@ def _put(door: Door, inputs: Props) -> None:
         data_collector=DataCollector(collections=collections) if collections else None,
         egress_public_network_access="enabled" if inputs["public_egress"] else "disabled",
         app_insights_enabled=True,
-        tags=inputs["tags"],
+        tags={**inputs["tags"], INCARNATION: incarnation},
     )
     deployments = door.client.online_deployments
     door.settle(
@@ -152,41 +166,11 @@ def _put(door: Door, inputs: Props) -> None:
 def _smoke(door: Door, inputs: Props) -> None:
     """Sends the request to this deployment, whatever the traffic is."""
     endpoint, name = inputs["endpoint"], inputs["name"]
-    what = f"deployment {endpoint}/{name}"
-    endpoints = door.client.online_endpoints
-    url = str(door.do(what, lambda: endpoints.get(endpoint)).scoring_uri)
-    keys: Any = door.do(what, lambda: endpoints.get_keys(endpoint))
-    key = getattr(keys, "primary_key", None) or getattr(keys, "access_token", None)
-    headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": name}
-    request = json.loads(inputs["smoke"])
-
-    status, text = door.until(
-        f"{what}: smoke test",
-        lambda: door.do(what, lambda: door.post(url, request["request"], headers)),
-        _patience(),
-        _SMOKE_TIMEOUT,
-    )
-    shown = " ".join(text.split())[:_SHOWN]
-    if status != 200:
-        raise AzureMLError(f"{what}: its smoke test was answered with {status}: {shown}")
-    try:
-        wrong = mismatch(json.loads(text), request["answer"])
-    except ValueError:
-        wrong = "the answer isn't JSON"
-    if wrong:
-        raise AzureMLError(f"{what}: its smoke test failed: {wrong}; it answered {shown}")
-
-
-def _patience(tries: int = 10) -> Any:
-    """Whether an answer is final; a router's "not yet" is after some tries."""
-    left = tries
-
-    def final(answer: tuple[int, str]) -> bool:
-        nonlocal left
-        left -= 1
-        return answer[0] not in _NOT_YET or left <= 0
-
-    return final
+    test = json.loads(inputs["smoke"])
+    to = observation.target(door, endpoint, name)
+    status, text = observation.ask_until_known(door, to, test["request"])
+    if wrong := observation.failure(status, text, test["answer"]):
+        raise AzureMLError(f"deployment {endpoint}/{name}: its smoke test {wrong}")
 
 
 def _last_words(door: Door, endpoint: str, name: str) -> str:
@@ -203,9 +187,10 @@ def _same(mine: str, theirs: Any) -> str:
     return mine if str(theirs).lower() == mine.lower() else str(theirs)
 
 
-def _computed(door: Door, inputs: Props) -> Props:
+def _computed(door: Door, inputs: Props, incarnation: str) -> Props:
     return {
-        "deployment_id": door.arm_id("onlineEndpoints", inputs["endpoint"], "deployments", inputs["name"])
+        "deployment_id": door.arm_id("onlineEndpoints", inputs["endpoint"], "deployments", inputs["name"]),
+        "incarnation": incarnation,
     }
 
 
@@ -257,6 +242,6 @@ class OnlineDeployment(pulumi.dynamic.Resource, module="ml", name="OnlineDeploym
             "smoke": smoke,
             "tags": dict(tags),
             "public_egress": public_egress,
-            "deployment_id": None,
+            **dict.fromkeys(OnlineDeploymentProvider.computed),
         }
         super().__init__(OnlineDeploymentProvider(), resource_name, props, opts)

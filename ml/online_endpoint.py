@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi.dynamic
 
+from ml import rollout
 from ml.provider import Made, Props, Provider, known
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class OnlineEndpointProvider(Provider):
             "auth": str(found.auth_mode).lower(),
             "public_access": str(getattr(found, "public_network_access", None)).lower() != "disabled",
             "description": found.description or "",
-            "tags": dict(found.tags or {}),
+            "tags": {key: value for key, value in (found.tags or {}).items() if key != rollout.TAG},
             **_computed(door, resource_id, found),
         }
 
@@ -104,6 +105,12 @@ def writable(endpoint: Any) -> Any:
     return endpoint
 
 
+def _progress(found: Any) -> dict[str, str]:
+    """The tag that a rollout keeps on the endpoint; it is the traffic's, not ours."""
+    tags: Mapping[str, str] = (found.tags if found else None) or {}
+    return {key: value for key, value in tags.items() if key == rollout.TAG}
+
+
 def _put(door: Door, inputs: Props) -> Any:
     from azure.ai.ml.entities import (  # noqa: PLC0415
         IdentityConfiguration,
@@ -119,7 +126,7 @@ def _put(door: Door, inputs: Props) -> Any:
         auth_mode=inputs["auth"],
         public_network_access="enabled" if inputs["public_access"] else "disabled",
         description=inputs["description"],
-        tags=inputs["tags"],
+        tags={**inputs["tags"], **_progress(found)},
         traffic=dict(found.traffic or {}) if found else {},
         mirror_traffic=dict(found.mirror_traffic or {}) if found else {},
         identity=IdentityConfiguration(

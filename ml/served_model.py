@@ -2,8 +2,8 @@
 
 data files → environment → model version → endpoint → deployment → traffic → batch endpoint, monitor
 
-What a change does follows from names: the model version and the deployment are named after the lineage, so another
-lineage makes new ones first, then traffic moves, then the old ones go.
+What a change does follows from names: the model version is named after its lineage, the deployment after that and the
+scoring code. So another lineage or other code makes new ones first, then traffic moves, then the old ones go.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ml.model import Model
 from ml.monitor import Monitor
 from ml.online_deployment import OnlineDeployment
 from ml.online_endpoint import OnlineEndpoint
+from ml.rollout import Plan, steps_of
 from ml.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ class _Place(TypedDict):
     workspace: pulumi.Input[str]
 
 
-def deployment_name(of_lineage: str) -> str:
-    """The deployment of the model version with this lineage."""
-    return f"m-{of_lineage[:8]}"
+def deployment_name(of_lineage: str, code_hash: str, script: str) -> str:
+    """The deployment of the model version with this lineage, answering with this code (hash) and its script."""
+    return f"m-{lineage.combined([of_lineage, code_hash, script])[:8]}"
 
 
 class ServedModel(pulumi.ComponentResource):
@@ -147,11 +148,12 @@ class ServedModel(pulumi.ComponentResource):
         )
         code_hash = lineage.combined(lineage.files(spec.scoring.code))
         test = smoke.read(spec.smoke)
+        smoke_test = json.dumps({"request": test.request, "answer": test.answer}, sort_keys=True)
         deployment = OnlineDeployment(
             f"{name}-deployment",
             **place,
             endpoint=endpoint.name,
-            name=deployment_name(own_lineage),
+            name=deployment_name(own_lineage, code_hash, spec.scoring.script),
             model_id=model.model_id,
             environment=runtime.reference,
             code=spec.scoring.code,
@@ -160,7 +162,7 @@ class ServedModel(pulumi.ComponentResource):
             instance_type=spec.deployment.instance_type,
             instance_count=spec.deployment.instance_count,
             collect=spec.deployment.collect,
-            smoke=json.dumps({"request": test.request, "answer": test.answer}, sort_keys=True),
+            smoke=smoke_test,
             public_egress=platform.public_access,
             tags={**tags, "Lineage": own_lineage},
             opts=child,
@@ -170,6 +172,13 @@ class ServedModel(pulumi.ComponentResource):
             **place,
             endpoint=endpoint.name,
             shares=deployment.name.apply(lambda newest: {newest: 100}),
+            smoke=smoke_test,
+            plan=Plan(
+                steps=steps_of(spec.traffic.strategy, spec.traffic.steps),
+                requests=spec.traffic.requests,
+                bake_seconds=spec.traffic.bake_seconds,
+                max_error_rate=spec.traffic.max_error_rate,
+            ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
         )
         batch = BatchEndpoint(

@@ -2,7 +2,8 @@
 
 The file is JSON: ``{"request": BODY, "answer": TEMPLATE}``. In a template, ``"number"``, ``"integer"``, ``"boolean"``
 and ``"string"`` stand for any value of that kind, ``{"minimum": 0, "maximum": 1}`` for a number in that range, a
-mapping for one that has at least these keys, a list for one of that length; everything else for itself.
+mapping for one that has at least these keys, a list for one of that length; everything else for itself. A template
+that any answer fits is refused.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ def read(path: Path) -> Smoke:
     if not isinstance(document, dict) or set(cast("dict[str, Any]", document)) != {"request", "answer"}:
         raise ValueError(
             f'{path.name} must hold {{"request": the body to send, "answer": what must come back}}'
+        )
+    if document["answer"] in (None, {}, []):
+        raise ValueError(
+            f"{path.name} expects nothing of the answer, so any deployment would pass; write the answer that must come "
+            'back, e.g. [{"probability": "number"}]'
         )
     return Smoke(document["request"], document["answer"])
 

@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from ml import lineage, smoke
+from ml import lineage, rollout, smoke
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,8 +134,31 @@ class DeploymentSpec(_Section):
     )
 
 
+def _steps(value: tuple[int, ...]) -> tuple[int, ...]:
+    if wrong := rollout.invalid_steps(value):
+        raise ValueError(wrong)
+    return value
+
+
 class TrafficSpec(_Section):
-    """How requests are shared out: for now, all to the newest deployment."""
+    """How requests move to a new deployment: in steps (canary) or all at once (blue-green)."""
+
+    strategy: Literal["canary", "blue-green"] = Field(
+        default="canary", description="how requests move to a new deployment"
+    )
+    steps: Annotated[tuple[int, ...], AfterValidator(_steps)] = Field(
+        default=(10, 50, 100), description="a canary's shares in percent, one after another"
+    )
+    requests: int = Field(default=20, ge=1, le=1000, description="smoke requests at each step")
+    bake_seconds: float = Field(
+        default=0, ge=0, le=86400, description="how long each split stands before it is judged"
+    )
+    max_error_rate: float = Field(
+        default=0.02,
+        ge=0,
+        lt=1,
+        description="the share of failed requests from 0 to 1 that is still accepted",
+    )
 
 
 class BatchSpec(_Section):
@@ -298,6 +321,8 @@ def _mistakes(spec: ModelSpec) -> list[str]:
     if lacking := {"model_inputs", "model_outputs"} - set(spec.deployment.collect):
         found.append(f"deployment.collect: lacks {', '.join(sorted(lacking))}, which monitors need; add it")
     found.extend(_pipeline_mistakes(spec))
+    if spec.traffic.strategy == "blue-green" and "steps" in spec.traffic.model_fields_set:
+        found.append("traffic.steps: blue-green moves all requests at once; remove steps, or write canary")
     try:
         smoke.read(spec.smoke)
     except ValueError as error:

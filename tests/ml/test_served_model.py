@@ -8,7 +8,7 @@ import pytest
 import tiny_model
 from pulumi.runtime.stack import run_pulumi_func
 
-from ml import spec
+from ml import lineage, spec
 from ml.served_model import PlatformInputs, ServedModel, deployment_name, git_commit
 
 PLATFORM = PlatformInputs(
@@ -84,12 +84,19 @@ def deployed(tmp_path, closed_loops):
     return read, recorder.resources, outputs
 
 
+def name_of(read):
+    """The deployment's name by the model's files."""
+    return deployment_name(
+        read.lineage, lineage.combined(lineage.files(read.scoring.code)), read.scoring.script
+    )
+
+
 def test_all_parts_are_there_under_the_names_that_others_rely_on(deployed):
     read, resources, outputs = deployed
     assert outputs == {
         "endpoint_name": "tiny-abc123",
         "scoring_uri": "https://tiny/score",
-        "deployment_name": f"m-{read.lineage[:8]}",
+        "deployment_name": name_of(read),
         "model_name": "tiny",
         "model_version": "3",
         "lineage": read.lineage,
@@ -118,15 +125,22 @@ def test_all_parts_are_there_under_the_names_that_others_rely_on(deployed):
 def test_all_requests_go_to_the_deployment_of_the_newest_lineage(deployed):
     read, resources, _ = deployed
     _, traffic = resources["tiny-traffic"]
-    assert traffic["shares"] == {deployment_name(read.lineage): 100}
+    assert traffic["shares"] == {name_of(read): 100}
     _, deployment = resources["tiny-deployment"]
     assert deployment["model_id"] == "/models/tiny/3"
     assert deployment["environment"] == "azureml:tiny:1"
     _, monitor = resources["tiny-monitor"]
     assert (monitor["deployment"], monitor["reference"]) == (
-        deployment_name(read.lineage),
+        name_of(read),
         "azureml:tiny-reference:9",
     )
+
+
+def test_another_scoring_script_or_its_content_is_another_deployment():
+    assert (
+        len({deployment_name(*parts) for parts in (("a", "b", "c"), ("a", "b", "d"), ("a", "x", "c"))}) == 3
+    )
+    assert len(deployment_name("a", "b", "c")) == 10
 
 
 def test_no_resource_has_a_key_or_a_secret(deployed):

@@ -24,6 +24,7 @@ def endpoint_inputs(world, **changed):
         "name": ENDPOINT,
         "identity_id": world.identity_id,
         "auth": "key",
+        "public_access": True,
         "description": "Above or not.",
         "tags": {"team": "ml"},
         **changed,
@@ -44,6 +45,7 @@ def deployment_inputs(world, trained, **changed):
         "instance_count": 1,
         "collect": ["model_inputs", "model_outputs"],
         "smoke": json.dumps(tiny_model.SMOKE),
+        "public_egress": True,
         "tags": {"team": "ml"},
         **changed,
     }
@@ -124,7 +126,18 @@ def test_a_refresh_after_create_shows_no_difference(world, served, kind):
 def test_what_an_interrupted_run_has_left_is_adopted(world, served, kind):
     inputs, made = served[kind]
     again = world.provider(kind).create(inputs)
-    assert (again.id, again.outs) == (made.id, made.outs)
+    # Each creation of a deployment has a stamp of its own: the entry of an earlier one doesn't delete it.
+    stamp = {"incarnation": again.outs.get("incarnation")} if kind is OnlineDeploymentProvider else {}
+    assert (again.id, again.outs) == (made.id, {**made.outs, **stamp})
+    served[kind] = (inputs, again)
+
+
+def test_a_deployment_that_was_taken_up_again_is_not_deleted_by_its_old_entry(world, served):
+    _, made = served[OnlineDeploymentProvider]
+    before = {**made.outs, "incarnation": "0" * 16}
+    world.provider(OnlineDeploymentProvider).delete(made.id, before)
+    found = world.door.client.online_deployments.get(FIRST, ENDPOINT)
+    assert found.tags == {"team": "ml", "Incarnation": made.outs["incarnation"]}
 
 
 def test_no_key_is_in_what_the_state_holds(world, served):

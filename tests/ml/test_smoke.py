@@ -49,5 +49,5 @@ def test_a_file_of_another_shape_is_refused(tmp_path):
     file.write_text("{")
     with pytest.raises(ValueError, match=r"smoke.json isn't JSON"):
         smoke.read(file)
-    file.write_text('{"request": {"data": []}, "answer": []}')
-    assert smoke.read(file) == smoke.Smoke({"data": []}, [])
+    file.write_text('{"request": {"data": []}, "answer": ["late"]}')
+    assert smoke.read(file) == smoke.Smoke({"data": []}, ["late"])

@@ -38,7 +38,7 @@ def folder(tmp_path):
     (tmp_path / "data/01.csv").write_text("a,b\n")
     (tmp_path / "environment.yml").write_text("dependencies: [python=3.11]\n")
     (tmp_path / "pipeline.yml").write_text(yaml.safe_dump(PIPELINE))
-    (tmp_path / "smoke.json").write_text(json.dumps({"request": {}, "answer": {}}))
+    (tmp_path / "smoke.json").write_text(json.dumps({"request": {}, "answer": {"late": "boolean"}}))
     return tmp_path
 
 
@@ -140,6 +140,34 @@ def test_what_does_not_change_the_model_does_not_change_the_lineage(folder):
             "monitor.schedule.frequency: 'never' can't",
         ),
         (
+            lambda d: d.update(traffic={"steps": [10, 50]}),
+            "traffic.steps: [10, 50] ends at 50 %, and the old deployment would keep traffic when it is deleted; end",
+        ),
+        (
+            lambda d: d.update(traffic={"steps": [50, 10, 100]}),
+            "traffic.steps: [50, 10, 100] goes back or stands still, and traffic only moves on; write increasing",
+        ),
+        (
+            lambda d: d.update(traffic={"steps": [0, 100]}),
+            "traffic.steps: [0, 100] must be whole percentages from 1 to 100; write e.g. [10, 50, 100]",
+        ),
+        (
+            lambda d: d.update(traffic={"steps": []}),
+            "traffic.steps: [] must be whole percentages from 1 to 100; write e.g. [10, 50, 100]",
+        ),
+        (
+            lambda d: d.update(traffic={"strategy": "blue-green", "steps": [50, 100]}),
+            "traffic.steps: blue-green moves all requests at once; remove steps, or write canary",
+        ),
+        (
+            lambda d: d.update(traffic={"strategy": "bluegreen"}),
+            "traffic.strategy: 'bluegreen' can't be used (how requests move to a new deployment)",
+        ),
+        (
+            lambda d: d.update(traffic={"maxErrorRate": 2}),
+            "traffic.maxErrorRate: 2 can't be used (the share of failed requests from 0 to 1",
+        ),
+        (
             lambda d: d.update(endpoint={"auth": "none"}),
             "endpoint.auth: 'none' can't be used (how callers sign in)",
         ),
@@ -176,6 +204,14 @@ def test_a_file_that_is_no_pipeline_is_refused(folder):
 def test_a_smoke_test_that_can_not_be_read_is_refused(folder):
     (folder / "smoke.json").write_text("{}")
     assert "smoke: smoke.json must hold" in refusal(folder, dict)
+
+
+@pytest.mark.parametrize("answer", [None, {}, []])
+def test_a_smoke_test_without_expectation_is_refused(folder, answer):
+    (folder / "smoke.json").write_text(json.dumps({"request": {}, "answer": answer}))
+    text = refusal(folder)
+    assert "smoke: smoke.json expects nothing of the answer, so any deployment would pass; write the" in text
+    assert "\n" not in text
 
 
 def test_a_missing_file_and_broken_yaml_are_one_line(tmp_path):

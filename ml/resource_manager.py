@@ -1,0 +1,63 @@
+"""Requests to Azure Resource Manager for what azure-ai-ml has no call for, or is too slow to import for (3 s).
+
+Call these through ``Door.do`` and ``Door.find``, which wait for permissions and turn errors into one line.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ml.client import credential
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from azure.core import PipelineClient
+
+_HOST = "https://management.azure.com"
+
+
+def request(
+    method: str,
+    resource_id: str,
+    *,
+    api_version: str,
+    query: Mapping[str, str] | None = None,
+    body: Any = None,
+) -> Any:
+    """The JSON that ``method`` on an ARM id answers with.
+
+    Raises:
+        HttpResponseError: the status is 400 or above.
+    """
+    from azure.core.exceptions import HttpResponseError  # noqa: PLC0415
+    from azure.core.rest import HttpRequest  # noqa: PLC0415
+
+    url = f"{_HOST}{resource_id}"
+    params = {"api-version": api_version, **(query or {})}
+    response = _client().send_request(HttpRequest(method, url, params=params, json=body))
+    if response.status_code >= 400:
+        raise HttpResponseError(message=_message(response.text()), response=response)
+    return response.json() if response.content else None
+
+
+def _message(text: str) -> str:
+    """What an ARM error says, without its JSON."""
+    try:
+        answer = json.loads(text)
+        # Azure Monitor's errors have no "error" around them.
+        error = answer.get("error", answer)
+        return f"{error['code']}: {error['message']}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return text
+
+
+@cache
+def _client() -> PipelineClient[Any, Any]:
+    from azure.core import PipelineClient  # noqa: PLC0415
+    from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy  # noqa: PLC0415
+
+    policies = [RetryPolicy(), BearerTokenCredentialPolicy(credential(), f"{_HOST}/.default")]
+    return PipelineClient(_HOST, policies=policies)
