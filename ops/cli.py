@@ -7,6 +7,7 @@ import sys
 import typer
 
 from ops.failure import Failure
+from ops.fleet import command as fleet
 from ops.preview import command as preview
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ def _mlops() -> None:  # pyright: ignore[reportUnusedFunction] (with it, a singl
 
 # One line per command: app.command()(module.function), or app.add_typer(module.app, name="…").
 app.command()(preview.preview)
+app.add_typer(fleet.app, name="fleet")
 
 
 def main() -> None:

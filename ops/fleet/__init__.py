@@ -1,0 +1,1 @@
+"""Many workspaces from one file: ``python -m ops fleet``."""
