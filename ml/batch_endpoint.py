@@ -71,6 +71,7 @@ class BatchDeploymentProvider(Provider):
     |---|---|
     | endpoint, name | another deployment |
     | model_id, environment, compute, code_hash, script, instance_count, mini_batch_size, output_file, tags | updated |
+    | error_threshold | updated |
     | code | ignored: where the code is on this machine (code_hash counts) |
 
     It becomes its endpoint's default deployment.
@@ -97,6 +98,8 @@ class BatchDeploymentProvider(Provider):
             "model_id": props["model_id"] if model.lower() == props["model_id"].lower() else model,
             "mini_batch_size": int(found.mini_batch_size or 0),
             "output_file": found.output_file_name,
+            # Azure's own default.
+            "error_threshold": -1 if found.error_threshold is None else int(found.error_threshold),
             "instance_count": int(found.resources.instance_count or 1) if found.resources else 1,
             "tags": dict(found.tags or {}),
         }
@@ -159,6 +162,7 @@ def _put_deployment(door: Door, inputs: Props) -> None:
             mini_batch_size=int(inputs["mini_batch_size"]),
             output_action=BatchDeploymentOutputAction.APPEND_ROW,
             output_file_name=inputs["output_file"],
+            error_threshold=int(inputs["error_threshold"]),
         ),
         tags=inputs["tags"],
     )
@@ -224,6 +228,7 @@ class BatchDeployment(pulumi.dynamic.Resource, module="ml", name="BatchDeploymen
         instance_count: int,
         mini_batch_size: int,
         output_file: str,
+        error_threshold: int,
         tags: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -242,6 +247,7 @@ class BatchDeployment(pulumi.dynamic.Resource, module="ml", name="BatchDeploymen
             "instance_count": instance_count,
             "mini_batch_size": mini_batch_size,
             "output_file": output_file,
+            "error_threshold": error_threshold,
             "tags": dict(tags),
         }
         super().__init__(BatchDeploymentProvider(), resource_name, props, opts)

@@ -203,6 +203,7 @@ class ServedModel(pulumi.ComponentResource):
             instance_count=spec.batch.instance_count,
             mini_batch_size=spec.batch.mini_batch_size,
             output_file=spec.batch.output_file,
+            error_threshold=spec.batch.error_threshold,
             tags=tags,
             opts=child,
         )

@@ -170,6 +170,9 @@ class BatchSpec(_Section):
     output_file: str = Field(
         default="predictions.csv", description="the file the predictions are appended to"
     )
+    error_threshold: int = Field(
+        default=0, ge=-1, description="how many files may fail before the job does; -1: any number"
+    )
 
 
 class Schedule(_Section):

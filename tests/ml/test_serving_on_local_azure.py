@@ -64,6 +64,7 @@ def batch_inputs(world, trained, **changed):
         "script": "score.py",
         "instance_count": 1,
         "mini_batch_size": 1,
+        "error_threshold": 0,
         "output_file": "predictions.csv",
         "tags": {"team": "ml"},
         **changed,
