@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 #: What Docker's bridge takes on every node of a cluster.
-_DOCKER = IPv4Network("172.17.0.0/16")
+DOCKER_BRIDGE = IPv4Network("172.17.0.0/16")
 _EXAMPLE = "write a range such as 10.1.0.0/16"
 SubnetName = Literal["endpoints", "compute"]
 
@@ -43,9 +43,9 @@ def _address_space(text: str) -> str:
         raise ValueError(
             f"{text} is in use on the internet, which the network couldn't reach any more; {_EXAMPLE}"
         )
-    if space.overlaps(_DOCKER):
+    if space.overlaps(DOCKER_BRIDGE):
         raise ValueError(
-            f"{text} overlaps with {_DOCKER}, which containers on the clusters' nodes use; {_EXAMPLE}"
+            f"{text} overlaps with {DOCKER_BRIDGE}, which containers on the clusters' nodes use; {_EXAMPLE}"
         )
     if not 16 <= space.prefixlen <= 22:
         raise ValueError(

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class AddressError(Exception):
@@ -20,10 +20,14 @@ class Wish:
 
     size: int
     chosen: IPv4Network | None = None
+    sized: bool = False  #: whether the workspace itself names the size
 
 
 def allot(
-    pool: IPv4Network | None, wishes: Mapping[str, Wish], held: Mapping[str, IPv4Network]
+    pool: IPv4Network | None,
+    wishes: Mapping[str, Wish],
+    held: Mapping[str, IPv4Network],
+    unusable: Sequence[IPv4Network] = (),
 ) -> dict[str, IPv4Network]:
     """The range of each workspace that has one.
 
@@ -34,19 +38,21 @@ def allot(
         pool: what ranges are cut out of.
         wishes: by workspace.
         held: ranges given before, also those of workspaces that are no longer in the fleet but not destroyed.
+        unusable: parts of the pool that nobody gets.
 
     Raises:
-        AddressError: two ranges overlap, or the pool has no room left.
+        AddressError: two ranges overlap, a range that is held has another size, or the pool has no room left.
     """
     given = {name: wish.chosen for name, wish in wishes.items() if wish.chosen is not None}
     taken = {**held, **given}
     _refuse_overlap(taken, given)
+    _refuse_resize(wishes, held)
     given |= {name: held[name] for name in wishes if name in held and name not in given}
     if pool is None:
         return given
     waiting = sorted((wish.size, name) for name, wish in wishes.items() if name not in given)
     for size, name in waiting:
-        free = _lowest_free(pool, size, list(taken.values()))
+        free = _lowest_free(pool, size, [*unusable, *taken.values()])
         if free is None:
             raise AddressError(
                 f"addressSpace: {pool} has no /{size} left for {name}; write a larger one, smaller sizes, or an "
@@ -64,6 +70,15 @@ def _refuse_overlap(taken: Mapping[str, IPv4Network], chosen: Mapping[str, IPv4N
                     f"workspaces.{name}.addressSpace: {network} overlaps with {range_} of {other}, so the two networks could "
                     "never be joined; write another range"
                 )
+
+
+def _refuse_resize(wishes: Mapping[str, Wish], held: Mapping[str, IPv4Network]) -> None:
+    for name, wish in sorted(wishes.items()):
+        if wish.sized and wish.chosen is None and name in held and held[name].prefixlen != wish.size:
+            raise AddressError(
+                f"workspaces.{name}.size: {name} has {held[name]} since it was made, and a range never moves by itself; "
+                "leave the size out, or write an addressSpace to replace its network"
+            )
 
 
 def _lowest_free(pool: IPv4Network, size: int, taken: list[IPv4Network]) -> IPv4Network | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.config import ConfigError, parse
+from infra.network import DOCKER_BRIDGE
 from ops.fleet import spec
 from ops.fleet.address import AddressError, allot
 from ops.fleet.lock import Entry, Lock
@@ -82,7 +83,7 @@ def plan(file: Path) -> Plan:
     lock = Lock(file)
     wishes = {workspace.name: workspace.wish for workspace in fleet.workspaces}
     try:
-        ranges = allot(fleet.pool, wishes, lock.ranges)
+        ranges = allot(fleet.pool, wishes, lock.ranges, [DOCKER_BRIDGE])
     except AddressError as error:
         raise FleetError(f"{file.name}: {error}") from None
     mistakes: list[str] = []

@@ -229,7 +229,7 @@ def _workspace(name: str, own: Mapping[str, Any], spec: FleetSpec) -> Workspace:
     if mistakes or config is None:
         raise ConfigError("\n".join(_where_written(line, name, own, spec.defaults) for line in mistakes))
     chosen = IPv4Network(place.address_space) if place.address_space else None
-    wish = Wish(int((place.size or spec.size)[1:]), chosen)
+    wish = Wish(int((place.size or spec.size)[1:]), chosen, sized="size" in own)
     return Workspace(name, settings, config, wish, place.subscription_id)
 
 
