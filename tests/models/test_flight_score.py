@@ -1,5 +1,6 @@
 """The scoring code, with a real model; the two packages that only an endpoint has are stood in for."""
 
+import csv
 import importlib
 import json
 import sys
@@ -160,10 +161,13 @@ def test_a_batch_of_files_is_scored_row_by_row_with_the_same_answers(score, flig
     rows.to_csv(tmp_path / "features.csv", index=False)
     batch = importlib.import_module("batch")
     batch.init()
-    scored = batch.run([str(tmp_path / "flights.csv"), str(tmp_path / "features.csv")])
-    expected = score.predict(score._state["model"], rows)["probability"].tolist()
-    assert scored["probability"].tolist() == expected * 2
-    assert scored["file"].unique().tolist() == ["flights.csv", "features.csv"]
+    lines = batch.run([str(tmp_path / "flights.csv"), str(tmp_path / "features.csv")])
+    scored = pd.DataFrame(csv.reader(lines), columns=["file", "row", "probability", "late"])
+    expected = score.predict(score._state["model"], rows)
+    assert scored["probability"].astype(float).tolist() == expected["probability"].tolist() * 2
+    assert scored["late"].tolist() == [str(late) for late in expected["late"]] * 2
+    assert scored["file"].tolist() == ["flights.csv"] * 50 + ["features.csv"] * 50
+    assert scored["row"].astype(int).tolist() == [*range(50)] * 2
     (tmp_path / "other.csv").write_text("x\n1\n")
     with pytest.raises(ValueError, match=r"other.csv lacks the columns departure_delay"):
         batch.run([str(tmp_path / "other.csv")])

@@ -1,4 +1,8 @@
-"""Scores files for the batch endpoint: CSVs of features, or of flights as the airlines report them."""
+"""Scores files for the batch endpoint: CSVs of features, or of flights as the airlines report them.
+
+Each flight becomes a line of the output file, ``file,row,probability,late``: where it came from, counted from 0, and the
+answer. The file is CSV without a header; of a DataFrame, Azure ML would write the values with spaces between them.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,14 @@ def init() -> None:
     _state["model"] = joblib.load(next(folder.rglob("model.joblib")))
 
 
-def run(mini_batch: list[str]) -> pd.DataFrame:
-    """Score some files: a row per flight with the file's name, its row there, and the prediction.
+def run(mini_batch: list[str]) -> list[str]:
+    """Score some files: a line per flight.
 
     Raises:
         ValueError: A file has neither the features' columns nor those of flights; the job counts it as failed.
     """
-    return pd.concat([_score(Path(path)) for path in mini_batch], ignore_index=True)
+    scored = pd.concat([_score(Path(path)) for path in mini_batch])
+    return scored.to_csv(header=False, index=False).splitlines()
 
 
 def _score(path: Path) -> pd.DataFrame:
