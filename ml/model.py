@@ -3,27 +3,33 @@
 ``create`` looks for a registered version with our lineage and uses it; else for a job that has trained it or is at it;
 else it trains. So the first ``up`` works with an empty registry, a second machine finds what the first one made, and a
 run that was interrupted anywhere goes on where it stopped: the job has a name made from the lineage, the reference data
-a version made from it, and the model is registered last.
+a version made from it, and the model is registered last. Only what the pipeline's gate has passed is registered.
 """
 
 from __future__ import annotations
 
+import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pulumi.dynamic
 
-from ml import training
-from ml.client import AzureMLError, load
+from ml import outcome, registration, succession, training
+from ml.client import AzureMLError
 from ml.provider import Made, Props, Provider, known
+from ml.registration import lineage_of
+from ml.succession import Retraining
+from ml.traffic import live
+from ml.training import LINEAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ml.client import Door
 
-LINEAGE = "Lineage"
-_JOB = "TrainingJob"
+#: The environment that takes no version without a model card.
+_PRODUCTION = "prod"
 
 
 class ModelProvider(Provider):
@@ -31,60 +37,70 @@ class ModelProvider(Provider):
 
     | input | when it changes |
     |---|---|
-    | name, lineage | another version: trained (or found) before the old one is archived |
+    | name, serving | another version: trained (or found) before the old one is archived |
+    | lineage, retraining, endpoint | ignored: serving follows from them |
+    | serving | filled in by check: the lineage that is served, see ``ml.succession`` |
     | description, framework, target_environment, tags | updated: they are tags |
     | data, parameters, environment | ignored: what matters of them is in the lineage |
     | compute, pipeline, git_commit | ignored: where and from which checkout a version was trained doesn't change it |
     | outlook | ignored: what the preview said, filled in by check |
 
     Deleting archives version and reference data: versions are immutable, and predictions that were made with them must
-    stay explainable. An archived version with the wanted lineage is restored, not trained again.
+    stay explainable. An archived version with the wanted lineage is restored, not trained again. A version that was
+    taken up again since (another ``Incarnation``) isn't archived: an old entry of the state must not take it away.
     """
 
-    replaces = frozenset({"name", "lineage"})
-    ignored = frozenset({"data", "parameters", "environment", "compute", "pipeline", "git_commit", "outlook"})
-    computed = frozenset({"version", "model_id", "job", "metrics", "reference", "reference_id", "origin"})
+    replaces = frozenset({"name", "serving"})
+    ignored = frozenset({"lineage", "retraining", "endpoint", "outlook"}) | frozenset(
+        {"data", "parameters", "environment", "compute", "pipeline", "git_commit"}
+    )
+    computed = frozenset(
+        {"version", "model_id", "job", "metrics", "reference", "reference_id", "origin", "incarnation"}
+    )
 
     def inspect(self, door: Door | None, olds: Props, news: Props) -> list[tuple[str, str]]:
-        """Says in ``outlook`` what ``up`` will do."""
+        """Fills in which lineage is served, and in ``outlook`` what ``up`` will do."""
         if not known(news.get("lineage")):
             return []
-        if all(olds.get(key) == news.get(key) for key in ("name", "lineage", "workspace")):
+        news["serving"], why = _choose(door, olds, news)
+        if all(olds.get(key) == news.get(key) for key in ("name", "serving", "workspace")):
             news["outlook"] = olds.get("outlook")
         else:
-            news["outlook"] = _outlook(door, news)
+            news["outlook"] = "; ".join(filter(None, (why, _outlook(door, news))))
         return []
 
     def make(self, door: Door, inputs: Props) -> Made:
         """Uses the registered version of this lineage, else trains and registers one."""
-        name, lineage = inputs["name"], inputs["lineage"]
-        found = _registered(door, name, lineage)
+        name, lineage = inputs["name"], lineage_of(inputs)
+        found = registration.find(door, name, lineage)
         if found is None:
             return self._train(door, inputs)
         version = str(found.version)
-        job = str((found.tags or {}).get(_JOB) or found.job_name or "")
+        _demand_card(inputs, f"{name}: version {version}", has_card=registration.CARD in (found.tags or {}))
+        job = str((found.tags or {}).get(registration.JOB) or found.job_name or "")
         door.do(f"model {name}:{version}", lambda: door.client.models.restore(name, version))
-        _register_reference(door, name, lineage, job)
+        registration.register_reference(door, name, lineage, job)
         try:
-            metrics = training.metrics(door, job)
+            metrics = outcome.read(door, job).metrics
         except AzureMLError:
             metrics = {}  # what a job wrote may be cleared away; the version stands without it
         computed = _computed(door, inputs, version, job, metrics)
-        made = Made(f"{name}:{version}", {**computed, "origin": f"version {version} was registered already"})
-        props = {**inputs, **computed}
-        seen = self.look(door, made.id, props) or {}
-        if any(inputs[key] != value for key, value in seen.items()):
-            self.change(door, props, inputs)
-        return made
+        # In any case, as it takes the version over from whoever had it.
+        self.change(door, {**inputs, **computed}, inputs)
+        return Made(f"{name}:{version}", {**computed, "origin": f"version {version} was registered already"})
 
     def _train(self, door: Door, inputs: Props) -> Made:
-        name = inputs["name"]
-        job = training.run(door, _plan(inputs))
-        metrics = training.metrics(door, job)
-        _register_reference(door, name, inputs["lineage"], job)
-        version = _register(door, inputs, job, metrics)
+        name, lineage = inputs["name"], lineage_of(inputs)
+        champion = _served(door, inputs.get("endpoint"))
+        job = training.run(door, _plan(inputs, champion))
+        result = outcome.read(door, job)
+        _demand_card(inputs, f"{name}: what job {job} made", has_card=result.has_card)
+        door.say(f"{name}: the gate says: {result.verdict}, champion {result.champion}")
+        registration.register_reference(door, name, lineage, job)
+        incarnation = os.urandom(8).hex()
+        version = registration.register(door, inputs, result, incarnation)
         door.say(f"{name}: version {version} registered")
-        computed = _computed(door, inputs, version, job, metrics)
+        computed = {**_computed(door, inputs, version, job, result.metrics), "incarnation": incarnation}
         return Made(f"{name}:{version}", {**computed, "origin": f"trained by job {job}"})
 
     def look(self, door: Door, resource_id: str, props: Props) -> Props | None:
@@ -94,12 +110,16 @@ class ModelProvider(Provider):
         if found is None:
             return None
         tags = dict(found.tags or {})
-        ours = _tags(props, str(props["job"]), props["metrics"])
+        ours = registration.tags(props, str(props["job"]), props["metrics"])
         return {
             "description": found.description or "",
             "framework": tags.get("Framework", ""),
             "target_environment": tags.get("TargetEnvironment", ""),
-            "tags": {key: value for key, value in tags.items() if key in props["tags"] or key not in ours},
+            "tags": {
+                key: value
+                for key, value in tags.items()
+                if key in props["tags"] or (key not in ours and key not in registration.KEPT)
+            },
         }
 
     def change(self, door: Door, olds: Props, news: Props) -> Props:
@@ -107,22 +127,77 @@ class ModelProvider(Provider):
         name, version = news["name"], str(olds["version"])
         what = f"model {name}:{version}"
         found = door.do(what, lambda: door.client.models.get(name, version))
-        mine = {**olds, **news, "git_commit": (found.tags or {}).get("GitCommit", "")}
+        before: Mapping[str, str] = found.tags or {}
+        kept = {key: before[key] for key in registration.KEPT if key in before}
+        if stamp := olds.get("incarnation"):
+            kept[registration.INCARNATION] = stamp
         found.description = news["description"]
-        found.tags = {**_tags(mine, str(olds["job"]), olds["metrics"]), **news["tags"]}
+        found.tags = {
+            **registration.tags({**olds, **news}, str(olds["job"]), olds["metrics"]),
+            **news["tags"],
+            **kept,
+        }
         door.do(what, lambda: door.client.models.create_or_update(found))
         return {}
 
     def remove(self, door: Door, resource_id: str, props: Props) -> None:
-        """Archives the version and its reference data."""
+        """Archives the version and its reference data, unless they were taken up again since."""
         name, version = props["name"], str(props["version"])
-        data, data_version = _reference(name, props["lineage"])
+        found = door.find(f"model {resource_id}", lambda: door.client.models.get(name, version))
+        stamp = (found.tags or {}).get(registration.INCARNATION) if found is not None else None
+        if stamp and stamp != props.get("incarnation"):
+            door.say(f"model {resource_id}: was taken up again since, so it stays")
+            return
+        data, data_version = registration.reference(name, lineage_of(props))
         door.find(f"model {resource_id}", lambda: door.client.models.archive(name, version))
         door.find(f"data {data}", lambda: door.client.data.archive(data, data_version))
 
 
+def _choose(door: Door | None, olds: Props, news: Props) -> tuple[str, str]:
+    own, given, endpoint = news["lineage"], news.get("retraining"), news.get("endpoint")
+    if door is None or not given:
+        return own, ""  # without a workspace nothing was retrained
+    retraining = Retraining(given["lineage"], given["parameters"], given["deployment"])
+    try:
+        choice = succession.choose(
+            door, news["name"], own, retraining, str(endpoint) if known(endpoint) else None
+        )
+    except AzureMLError as error:
+        lineage = retraining.lineage if olds.get("serving") == retraining.lineage else own
+        return lineage, f"{news['name']}: whether a retrained version is there can't be told: {error}"
+    return choice.lineage, choice.why
+
+
+def _served(door: Door, endpoint: Any) -> str | None:
+    """The model version (ARM id) of the deployment that gets most requests now; None where there is none."""
+    if not known(endpoint):
+        return None
+    client = door.client
+    found = door.find(f"endpoint {endpoint}", lambda: client.online_endpoints.get(endpoint))
+    shares = live(found.traffic) if found is not None else {}
+    if not shares:
+        return None
+    name = max(sorted(shares), key=lambda one: shares[one])
+    what = f"deployment {endpoint}/{name}"
+    deployment = door.find(what, lambda: client.online_deployments.get(name, endpoint))
+    model = str(deployment.model) if deployment is not None else ""
+    if outcome.model_name(model) is None:
+        door.say(f"{what}: serves no registered model, so there is no champion to compare with")
+        return None
+    return model
+
+
+def _demand_card(inputs: Props, what: str, *, has_card: bool) -> None:
+    """Refuses a version without a model card in production, before it is registered or deployed."""
+    if inputs["target_environment"] == _PRODUCTION and not has_card:
+        raise AzureMLError(
+            f"{what} has no model card, which {_PRODUCTION} needs: nobody could tell what it is good for; let the "
+            f"pipeline write {outcome.CARD} beside the model, which makes another version"
+        )
+
+
 def _outlook(door: Door | None, news: Props) -> str:
-    name, lineage = news["name"], news["lineage"]
+    name, lineage = news["name"], lineage_of(news)
     will_train = (
         f"{name}: lineage {lineage[:12]} is not registered: `up` will train it "
         f"({Path(str(news['pipeline'])).name} on {news['data'] if known(news['data']) else 'its data'})"
@@ -130,7 +205,7 @@ def _outlook(door: Door | None, news: Props) -> str:
     if door is None:
         return will_train
     try:
-        found = _registered(door, name, lineage)
+        found = registration.find(door, name, lineage)
         if found is not None:
             return (
                 f"{name}: lineage {lineage[:12]} is registered as version {found.version}: `up` will use it"
@@ -145,98 +220,35 @@ def _outlook(door: Door | None, news: Props) -> str:
     return will_train
 
 
-def _registered(door: Door, name: str, lineage: str) -> Any:
-    """The newest version with this lineage, archived ones included."""
-    load()
-    from azure.ai.ml.constants import ListViewType  # noqa: PLC0415
-
-    versions = door.find(
-        f"model {name}", lambda: list(door.client.models.list(name, list_view_type=ListViewType.ALL))
-    )
-    ours: list[Any] = [version for version in versions or () if (version.tags or {}).get(LINEAGE) == lineage]
-    return max(
-        ours, key=lambda found: int(found.version) if str(found.version).isdigit() else 0, default=None
-    )
-
-
-def _plan(inputs: Props) -> training.Plan:
+def _plan(inputs: Props, champion: str | None = None) -> training.Plan:
+    lineage, retraining = lineage_of(inputs), inputs.get("retraining") or {}
+    retrained = lineage != inputs["lineage"]
     return training.Plan(
         model=inputs["name"],
-        lineage=inputs["lineage"],
+        lineage=lineage,
         pipeline=Path(inputs["pipeline"]),
         data=f"azureml:{inputs['data']}",
         environment=inputs["environment"],
         compute=inputs["compute"],
-        parameters=inputs["parameters"],
-        tags={
-            LINEAGE: inputs["lineage"],
-            "GitCommit": inputs["git_commit"],
-            "TargetEnvironment": inputs["target_environment"],
-            "DataLineageVersion": inputs["data"],
-        },
+        parameters=retraining["parameters"] if retrained else inputs["parameters"],
+        tags=job_tags(inputs, lineage),
+        champion=champion,
     )
 
 
-def _tags(inputs: Props, job: str, metrics: Mapping[str, float]) -> dict[str, str]:
+def job_tags(inputs: Mapping[str, Any], lineage: str) -> dict[str, str]:
+    """The tags of a job that trains ``lineage``: what its model comes from."""
     return {
-        **{key: f"{value:.6g}" for key, value in metrics.items()},
-        "Framework": inputs["framework"],
+        LINEAGE: lineage,
         "GitCommit": inputs["git_commit"],
         "TargetEnvironment": inputs["target_environment"],
         "DataLineageVersion": inputs["data"],
-        LINEAGE: inputs["lineage"],
-        _JOB: job,
     }
-
-
-def _reference(name: str, lineage: str) -> tuple[str, str]:
-    return f"{name}-reference", lineage[:12]
-
-
-def _register_reference(door: Door, name: str, lineage: str, job: str) -> None:
-    """Registers what the monitor compares with; an archived version is restored."""
-    from azure.ai.ml.constants import AssetTypes  # noqa: PLC0415
-    from azure.ai.ml.entities import Data  # noqa: PLC0415
-
-    asset, version = _reference(name, lineage)
-    what = f"data {asset}:{version}"
-    if door.find(what, lambda: door.client.data.get(asset, version)) is not None:
-        door.do(what, lambda: door.client.data.restore(asset, version))
-        return
-    if not job:
-        raise AzureMLError(
-            f"{what}: is missing, and the registered {name} has no tag {_JOB} that says which job made it; "
-            f"remove its tag {LINEAGE} to have it trained again"
-        )
-    data = Data(
-        name=asset,
-        version=version,
-        type=AssetTypes.URI_FOLDER,
-        path=training.output_path(job, "reference"),
-        description=f"What {name} was trained on, as its endpoint receives it.",
-        tags={LINEAGE: lineage, _JOB: job},
-    )
-    door.do(what, lambda: door.client.data.create_or_update(data))
-
-
-def _register(door: Door, inputs: Props, job: str, metrics: Mapping[str, float]) -> str:
-    from azure.ai.ml.constants import AssetTypes  # noqa: PLC0415
-    from azure.ai.ml.entities import Model as ModelEntity  # noqa: PLC0415
-
-    entity = ModelEntity(
-        name=inputs["name"],
-        type=AssetTypes.CUSTOM_MODEL,
-        path=f"azureml://jobs/{job}/outputs/model",
-        description=inputs["description"],
-        tags={**_tags(inputs, job, metrics), **inputs["tags"]},
-    )
-    made = door.do(f"model {inputs['name']}", lambda: door.client.models.create_or_update(entity))
-    return str(made.version)
 
 
 def _computed(door: Door, inputs: Props, version: str, job: str, metrics: Mapping[str, float]) -> Props:
     name = inputs["name"]
-    asset, asset_version = _reference(name, inputs["lineage"])
+    asset, asset_version = registration.reference(name, lineage_of(inputs))
     return {
         "version": version,
         "model_id": door.arm_id("models", name, "versions", version),
@@ -244,6 +256,7 @@ def _computed(door: Door, inputs: Props, version: str, job: str, metrics: Mappin
         "metrics": dict(metrics),
         "reference": f"azureml:{asset}:{asset_version}",
         "reference_id": door.arm_id("data", asset, "versions", asset_version),
+        "incarnation": os.urandom(8).hex(),
     }
 
 
@@ -258,6 +271,7 @@ class Model(pulumi.dynamic.Resource, module="ml", name="Model"):
     reference_id: pulumi.Output[str]
     origin: pulumi.Output[str]
     outlook: pulumi.Output[str]
+    serving: pulumi.Output[str]
 
     def __init__(
         self,
@@ -267,6 +281,8 @@ class Model(pulumi.dynamic.Resource, module="ml", name="Model"):
         workspace: pulumi.Input[str],
         name: str,
         lineage: str,
+        retraining: Retraining | None = None,
+        endpoint: pulumi.Input[str] | None = None,
         description: str,
         framework: str,
         data: str,
@@ -279,12 +295,19 @@ class Model(pulumi.dynamic.Resource, module="ml", name="Model"):
         tags: Mapping[str, str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """``data`` is ``ASSET:VERSION``, ``environment`` is ``azureml:NAME:VERSION``, ``compute`` a cluster's name."""
+        """``data`` is ``ASSET:VERSION``, ``environment`` is ``azureml:NAME:VERSION``, ``compute`` a cluster's name.
+
+        ``lineage`` is that of ``model.yaml``; ``serving`` becomes it, or that of the ``retraining`` once there is one.
+        ``endpoint`` is where the champion is looked for; it needn't exist yet.
+        """
         props: dict[str, Any] = {
             "resource_group": resource_group,
             "workspace": workspace,
             "name": name,
             "lineage": lineage,
+            "retraining": asdict(retraining) if retraining else None,
+            "endpoint": endpoint,
+            "serving": None,
             "description": description,
             "framework": framework,
             "data": data,

@@ -1,19 +1,21 @@
 """The training job of a model version: named after its lineage, so that whoever comes next finds it.
 
 A job's name is ``{model}-{lineage[:12]}-{attempt}``. Submitting is therefore idempotent: a run that was interrupted
-finds its job and waits for it; a failed or cancelled one makes the next attempt.
+finds its job and waits for it; a failed or cancelled one makes the next attempt. Jobs that a schedule's clock started
+have names of Azure's; they are found by their tag. The pipeline's gate fails the job of a model that isn't good enough.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import yaml
 
-from ml.client import FINISHED, AzureMLError, last_words, word
+from ml import outcome, resource_manager
+from ml.client import FINISHED, AzureMLError, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +25,11 @@ if TYPE_CHECKING:
 
 #: Where outputs go: their place must be known to register and read them.
 DATASTORE = "workspaceblobstore"
-#: Where Azure ML keeps what jobs wrote to their consoles.
-_LOG_DATASTORE = "workspaceartifactstore"
+#: The tag of jobs and versions with the lineage that they are of.
+LINEAGE = "Lineage"
+#: The pipeline's input with what is served now; its file says that there is none.
+CHAMPION, NO_CHAMPION = "champion", "none"
+_API = "2024-10-01"
 _ATTEMPTS = 1000
 
 
@@ -58,6 +63,8 @@ class Plan:
     compute: str
     parameters: Mapping[str, Any]
     tags: Mapping[str, str]
+    #: what is served now, as ``azureml:NAME:VERSION`` or ARM id
+    champion: str | None = None
 
 
 def job_name(model: str, lineage: str, attempt: int) -> str:
@@ -66,7 +73,7 @@ def job_name(model: str, lineage: str, attempt: int) -> str:
 
 
 def output_path(job: str, output: str) -> str:
-    """The folder of a job's output, as a datastore URI."""
+    """Where a job that is submitted here puts an output, as a datastore URI."""
     return f"azureml://datastores/{DATASTORE}/paths/azureml/{job}/{output}/"
 
 
@@ -75,21 +82,27 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def overrides(plan: Plan, job: str, steps: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What is written over the pipeline's file, as ``load_job`` takes it. ``steps`` are the file's ``jobs``."""
+def overrides(plan: Plan, job: str | None, steps: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is written over the pipeline's file, as ``load_job`` takes it. ``steps`` are the file's ``jobs``.
+
+    Without the name of a ``job`` (a schedule makes one up) outputs go where Azure ML puts them.
+    """
     written: list[dict[str, Any]] = [
-        {"name": job},
-        {"display_name": job},
+        {"display_name": job or f"{plan.model}-retraining"},
         {"experiment_name": plan.model},
         {"tags": dict(plan.tags)},
         {"settings.default_compute": f"azureml:{plan.compute}"},
         {"inputs.data": {"type": "uri_folder", "path": plan.data}},
     ]
     written += [{f"inputs.{name}": _number(value)} for name, value in plan.parameters.items()]
-    written += [
-        {f"outputs.{output}": {"type": "uri_folder", "path": output_path(job, output)}}
-        for output in ("model", "reference")
-    ]
+    if plan.champion:
+        written.append({f"inputs.{CHAMPION}": {"type": "custom_model", "path": plan.champion}})
+    if job:
+        written.append({"name": job})
+        written += [
+            {f"outputs.{output}": {"type": "uri_folder", "path": output_path(job, output)}}
+            for output in ("model", "reference")
+        ]
     for name, step in steps.items():
         inline = step.get("component")
         if "command" in step:
@@ -99,27 +112,54 @@ def overrides(plan: Plan, job: str, steps: Mapping[str, Any]) -> list[dict[str, 
     return written
 
 
+def load(plan: Plan, job: str | None) -> Any:
+    """The pipeline with everything written over its file, as azure-ai-ml's entity."""
+    from azure.ai.ml import load_job  # noqa: PLC0415
+
+    steps = yaml.safe_load(plan.pipeline.read_text(encoding="utf-8")).get("jobs") or {}
+    return load_job(plan.pipeline, params_override=overrides(plan, job, steps))
+
+
 def latest(door: Door, model: str, lineage: str) -> Attempt:
-    """The job that trains, or trained, this lineage; else the name that the next one gets."""
+    """The job that trains, or trained, this lineage; else the name that the next one gets. Without azure-ai-ml."""
     job = job_name(model, lineage, 1)
     for attempt in range(1, _ATTEMPTS):
         job = job_name(model, lineage, attempt)
-        found = door.find(f"job {job}", lambda job=job: door.client.jobs.get(job))
+        found = door.find(f"job {job}", lambda job=job: _page(door.arm_id("jobs", job), {}))
         if found is None:
             break
-        state = word(found.status)
+        state = word(found["properties"]["status"])
         if state == "completed":
             return Attempt(job, Phase.COMPLETED)
         if state not in FINISHED:
             return Attempt(job, Phase.RUNNING)
-    return Attempt(job, Phase.ABSENT)
+    by_clock = _by_clock(door, model, lineage)
+    return Attempt(by_clock, Phase.COMPLETED) if by_clock else Attempt(job, Phase.ABSENT)
+
+
+def _by_clock(door: Door, model: str, lineage: str) -> str | None:
+    """The completed job with this lineage's tag that ended last."""
+    what, path, query = f"jobs of {model}", door.arm_id("jobs"), {"jobType": "Pipeline", "tag": LINEAGE}
+    while path:
+        found = door.find(what, lambda path=path, query=query: _page(path, query)) or {}
+        for one in found.get("value") or ():
+            seen = one.get("properties") or {}
+            if (seen.get("tags") or {}).get(LINEAGE) == lineage and word(seen.get("status")) == "completed":
+                return str(one["name"])
+        link = urlsplit(found.get("nextLink") or "")
+        path, query = link.path, dict(parse_qsl(link.query))
+    return None
+
+
+def _page(path: str, query: Mapping[str, str]) -> Any:
+    return resource_manager.request("GET", path, api_version=_API, query=query)
 
 
 def run(door: Door, plan: Plan) -> str:
     """Trains, or waits for who does, or uses who did. Returns the name of the completed job.
 
     Raises:
-        AzureMLError: the job failed; the line names the failed step, its last words and where all of them are.
+        AzureMLError: the job failed, or its gate refused the model; the line says why and where all of it is.
     """
     attempt = latest(door, plan.model, plan.lineage)
     if attempt.phase is Phase.COMPLETED:
@@ -133,41 +173,9 @@ def run(door: Door, plan: Plan) -> str:
     return attempt.job
 
 
-def metrics(door: Door, job: str) -> dict[str, float]:
-    """The numbers in ``metrics.json`` of the job's output ``model``.
-
-    Raises:
-        AzureMLError: it isn't there, or holds something else.
-    """
-    name = f"azureml/{job}/model/metrics.json"
-    container = door.datastore(DATASTORE)
-    text = door.find(name, lambda: container.download_blob(name).readall(), patient=True)
-    if text is None:
-        raise AzureMLError(f"job {job}: its output `model` has no metrics.json; let the pipeline write one")
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise AzureMLError(f"job {job}: metrics.json isn't JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise AzureMLError(f"job {job}: metrics.json must map names to numbers")
-    wrong = [
-        key
-        for key, value in cast("dict[str, Any]", document).items()
-        if isinstance(value, bool) or not isinstance(value, (int, float))
-    ]
-    if wrong:
-        raise AzureMLError(
-            f"job {job}: metrics.json: {', '.join(wrong)} isn't a number; write names and numbers"
-        )
-    return {key: float(value) for key, value in cast("dict[str, Any]", document).items()}
-
-
 def _submit(door: Door, plan: Plan, job: str) -> None:
-    from azure.ai.ml import load_job  # noqa: PLC0415
-
-    steps = yaml.safe_load(plan.pipeline.read_text(encoding="utf-8")).get("jobs") or {}
     what = f"{plan.model}: training job {job}"
-    pipeline = door.do(what, lambda: load_job(plan.pipeline, params_override=overrides(plan, job, steps)))
+    pipeline = door.do(what, lambda: load(plan, job))
     door.do(what, lambda: door.client.jobs.create_or_update(pipeline))
 
 
@@ -189,28 +197,4 @@ def _wait(door: Door, model: str, job: str) -> None:
         door.settings.training_timeout,
     )
     if state != "completed":
-        raise AzureMLError(
-            f"{model}: training job {job} ended as {state}{_last_words(door, job)}; all of it: "
-            f"`az ml job stream --name {job} --resource-group {door.resource_group} "
-            f"--workspace-name {door.workspace}`; the next `up` trains again"
-        )
-
-
-def _last_words(door: Door, job: str) -> str:
-    """The failed step and the end of its log, as far as they can be had."""
-    try:
-        children = list(door.client.jobs.list(parent_job_name=job))
-        failed = next((child for child in children if word(child.status) == "failed"), None)
-        step = str(failed.name) if failed is not None else job
-        text = _log(door, step)
-    except Exception:  # noqa: BLE001 - the failure itself matters more than why its log can't be read
-        return ""
-    shown = f" in step {failed.display_name or step}" if failed is not None else ""
-    words = last_words(text)
-    return f"{shown}: {words}" if words else shown
-
-
-def _log(door: Door, step: str) -> str:
-    container = door.datastore(_LOG_DATASTORE)
-    blob = container.download_blob(f"ExperimentRun/dcid.{step}/user_logs/std_log.txt")
-    return blob.readall().decode(errors="replace")
+        raise AzureMLError(outcome.failure(door, model, job, state))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from workspace_world import data_inputs, environment_inputs
 
-from ml import lineage, model, training
+from ml import lineage, model, registration, training
 from ml.client import AzureMLError
 from ml.data_files import DataFilesProvider
 from ml.environment import EnvironmentProvider
@@ -86,6 +86,10 @@ def test_a_version_is_trained_and_registered_with_what_it_comes_from(world, trai
     assert trained.outs["origin"] == "trained by job tiny-aaaaaaaaaaaa-1"
     registered = world.door.client.models.get("tiny", "1")
     assert registered.tags == {
+        "Incarnation": trained.outs["incarnation"],
+        "GateVerdict": "passed without a champion",
+        "Champion": "none",
+        "ModelCard": "model_card.md",
         "Framework": "none",
         "GitCommit": "0" * 40,
         "TargetEnvironment": "test",
@@ -106,7 +110,8 @@ def test_the_same_lineage_is_not_trained_again(world, trained):
     before = jobs(world)
     again = world.provider(ModelProvider).create(trained.inputs)
     assert (again.id, again.outs["origin"]) == ("tiny:1", "version 1 was registered already")
-    assert {**again.outs, "origin": ""} == {**trained.outs, "origin": ""}
+    changed = {"origin": "", "incarnation": ""}
+    assert {**again.outs, **changed} == {**trained.outs, **changed}
     assert jobs(world) == before
 
 
@@ -145,7 +150,7 @@ def test_a_preview_says_what_will_happen(world, trained):
         "tiny: lineage bbbbbbbbbbbb is not registered: `up` will train it (pipeline.yml on numbers:1)"
     )
     assert "is not registered: `up` will train it" in outlook(workspace="not-there")
-    olds = {**trained.inputs, "outlook": "said before"}
+    olds = {**trained.inputs, "serving": "a" * 64, "outlook": "said before"}
     assert provider.check(olds, dict(trained.inputs)).inputs["outlook"] == "said before"
 
 
@@ -188,7 +193,7 @@ def test_a_run_killed_while_it_trained_is_continued_by_the_next(local_azure, wor
 def test_a_run_killed_before_it_registered_the_model_uses_the_finished_job(world, trained):
     inputs = {**trained.inputs, "lineage": "e" * 64}
     assert training.run(world.door, model._plan(inputs)) == "tiny-eeeeeeeeeeee-1"
-    model._register_reference(world.door, "tiny", "e" * 64, "tiny-eeeeeeeeeeee-1")
+    registration.register_reference(world.door, "tiny", "e" * 64, "tiny-eeeeeeeeeeee-1")
     outlook = world.provider(ModelProvider).check({}, dict(inputs)).inputs["outlook"]
     assert outlook == "tiny: job tiny-eeeeeeeeeeee-1 has trained lineage eeeeeeeeeeee: `up` will register it"
     made = world.provider(ModelProvider).create(inputs)

@@ -23,7 +23,7 @@ DOCUMENT = {
 PIPELINE = {
     "$schema": "https://azuremlschemas.azureedge.net/latest/pipelineJob.schema.json",
     "type": "pipeline",
-    "inputs": {"data": {"type": "uri_folder"}, "scale": 1},
+    "inputs": {"data": {"type": "uri_folder"}, "champion": "none", "scale": 1},
     "outputs": {"model": {"type": "uri_folder"}, "reference": {"type": "uri_folder"}},
     "jobs": {
         "prepare": {
@@ -56,6 +56,9 @@ import json, os, pathlib, sys, time
 prepared, scale, model, reference = sys.argv[1:]
 if float(scale) < 0:
     sys.exit("the scale must not be negative")
+if float(scale) >= 100:
+    print("gate: refused: a scale of 100 is too large")
+    sys.exit(1)
 time.sleep(float(os.environ.get("TINY_PAUSE", "0")))
 text = (pathlib.Path(prepared) / "numbers.csv").read_text()
 numbers = [float(line) for line in text.splitlines()[1:]]
@@ -64,6 +67,10 @@ for folder in (model, reference):
 mean = sum(numbers) / len(numbers) * float(scale)
 (pathlib.Path(model) / "model.json").write_text(json.dumps({"mean": mean}))
 (pathlib.Path(model) / "metrics.json").write_text(json.dumps({"mean": mean, "count": len(numbers)}))
+verdict = {"passed": float(scale) != 99, "outcome": "passed without a champion", "reason": "99 is too odd"}
+(pathlib.Path(model) / "gate.json").write_text(json.dumps(verdict))
+if float(scale) != 7:
+    (pathlib.Path(model) / "model_card.md").write_text("# tiny")
 (pathlib.Path(reference) / "reference.csv").write_text(text)
 """
 SCORE = """
