@@ -61,13 +61,13 @@ class Board:
     def ended(self, outcome: Outcome) -> None:
         """A workspace is done."""
         if self._lines:
-            what = outcome.errors[0] if outcome.errors else outcome.changed
-            self.say(f"{outcome.name}: {self._command} {outcome.state} after {outcome.seconds:.0f} s: {what}")
+            what = "" if outcome.state == "failed" else f": {outcome.changed}"
+            self.say(f"{outcome.name}: {self._command} {outcome.state} after {outcome.seconds:.0f} s{what}")
 
     def say(self, text: str) -> None:
         """A line for whoever watches."""
         if self._lines or self._live:
-            self._console.print(text, markup=False)
+            self._console.print(text, markup=False, soft_wrap=True)
 
     def results(self, outcomes: Sequence[Outcome]) -> None:
         """The table at the end, and under it why workspaces failed."""
@@ -78,7 +78,7 @@ class Board:
         self._console.print(table)
         for outcome in outcomes:
             for error in outcome.errors:
-                self._console.print(f"{outcome.name}: {error}", style="red", markup=False)
+                self._console.print(f"{outcome.name}: {error}", style="red", markup=False, soft_wrap=True)
 
 
 def show_status(console: Console, found: Sequence[Status]) -> None:
@@ -94,7 +94,7 @@ def show_status(console: Console, found: Sequence[Status]) -> None:
     console.print(table)
     for one in found:
         for note in _notes(one):
-            console.print(f"{one.name}: {note}", markup=False)
+            console.print(f"{one.name}: {note}", markup=False, soft_wrap=True)
 
 
 def _notes(one: Status) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic.alias_generators import to_camel
 from rich.console import Console
 
 from ops.failure import Failure
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from ops.fleet.operation import Command
+    from ops.fleet.outcome import Outcome
+    from ops.fleet.status import Status
 
 app = typer.Typer(
     help="Stamp out workspaces: one stack for each in fleet.yaml.",
@@ -34,6 +37,7 @@ Parallel = Annotated[int, typer.Option("--parallel", min=1, max=64, help="How ma
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 _FILE, _PARALLEL = Path("fleet.yaml"), 4
+_LOG_WIDTH = 200
 
 
 @app.command()
@@ -83,11 +87,11 @@ def status(
 
         found = look(file, only or [], parallel=parallel)
     if as_json:
-        _print_json({"command": "status", "workspaces": [asdict(one) for one in found]})
+        _print_json({"command": "status", "workspaces": [_row(one) for one in found]})
     else:
         from ops.fleet.board import show_status  # noqa: PLC0415
 
-        show_status(Console(), found)
+        show_status(_console(), found)
 
 
 def _run(
@@ -102,19 +106,23 @@ def _run(
     """Runs a command and shows how it ended; exit code 1 if a workspace failed."""
     from ops.fleet.board import Board  # noqa: PLC0415
 
-    console = Console(stderr=as_json, highlight=False)
-    board = Board(console, command, quiet=as_json)
+    board = Board(_console(), command, quiet=as_json)
     with _told():
         from ops.fleet.operation import carry_out  # noqa: PLC0415
 
         asked = _confirmed if ask and sys.stdin.isatty() and not as_json else None
         outcomes = carry_out(command, file, only or [], board, parallel=parallel, confirm=asked)
     if as_json:
-        _print_json({"command": command, "workspaces": [asdict(outcome) for outcome in outcomes]})
+        _print_json({"command": command, "workspaces": [_row(outcome) for outcome in outcomes]})
     else:
         board.results(outcomes)
     if any(outcome.state in ("failed", "not started") for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _console() -> Console:
+    # A log isn't as narrow as the terminal that it hasn't got.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
 
 
 def _confirmed(names: Sequence[str]) -> bool:
@@ -135,6 +143,10 @@ def _told() -> Generator[None]:
         if isinstance(error, FleetError | EngineError):
             raise Failure(str(error), code=2) from None
         raise
+
+
+def _row(one: Outcome | Status) -> dict[str, Any]:
+    return {to_camel(key): value for key, value in asdict(one).items()}
 
 
 def _print_json(value: Any) -> None:

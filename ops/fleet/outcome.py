@@ -76,7 +76,7 @@ class Watch:
     def __init__(self, name: str) -> None:
         self.name = name
         self.state: State = "waiting"
-        self.done = 0  #: resources that were looked at or changed
+        self._seen: set[str] = set()
         self.now = ""  #: the resource that was begun last
         self.errors: dict[str, None] = {}
         self._began = 0.0
@@ -92,6 +92,11 @@ class Watch:
         self.state = state
         self.now = ""
         self._ended = time.monotonic()
+
+    @property
+    def done(self) -> int:
+        """How many resources were looked at or changed."""
+        return len(self._seen)
 
     @property
     def seconds(self) -> float:
@@ -114,7 +119,7 @@ class Watch:
         if event.resource_pre_event:
             self.now = event.resource_pre_event.metadata.urn.rsplit("::", 1)[-1]
         elif event.res_outputs_event:
-            self.done += 1
+            self._seen.add(event.res_outputs_event.metadata.urn)
         elif event.diagnostic_event and event.diagnostic_event.severity == "error":
             text = plain(event.diagnostic_event.message)
             where = (event.diagnostic_event.urn or "").rsplit("::", 1)[-1]
