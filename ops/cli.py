@@ -10,6 +10,7 @@ from ops import pull_request
 from ops.failure import Failure
 from ops.fleet import command as fleet
 from ops.preview import command as preview
+from ops.score import score
 
 app = typer.Typer(
     help="Runs the platform: what people and pipelines call.",
@@ -29,6 +30,7 @@ def _mlops() -> None:  # pyright: ignore[reportUnusedFunction] (with it, a singl
 app.command()(preview.preview)
 app.command()(pull_request.comment)
 app.add_typer(fleet.app, name="fleet")
+app.command()(score)
 
 
 def main() -> None:
