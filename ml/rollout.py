@@ -183,8 +183,8 @@ def advance(rollout: Rollout, plan: Plan, seen: Observation | None = None) -> Ro
             if rollout.judged:
                 seen = seen or Observation(unreadable="nothing was observed")
                 asked = rollout.asked + seen.asked
-                if not rollout.share:
-                    # Requests that went to the candidate without traffic are nobody's that the rollout has sent there.
+                if rollout.phase is Phase.TESTING:
+                    # What came in the same minute, before the rollout gave it anything, isn't the rollout's doing.
                     asked += Asked(seen.live, seen.live_failed)
                     seen = replace(seen, live=0, live_failed=0)
                 if reason := unfit(plan, seen):
@@ -246,11 +246,11 @@ def resume(
 
 def progress(rollout: Rollout, seen: Observation) -> str:
     """What was seen of the candidate, in one line."""
-    where = f"at {rollout.share} %" if rollout.phase is Phase.SHIFTING else "before it gets traffic"
+    where = f"at {rollout.share} %" if rollout.phase is Phase.SHIFTING else "by name"
     said = f"{rollout.candidate} {where}: {seen.right}/{seen.asked.sent} smoke requests right"
     if seen.unreadable:
         return f"{said}, but {seen.unreadable}"
-    if not rollout.share or not rollout.stable:
+    if rollout.phase is Phase.TESTING:
         return said
     live = f"{seen.live_failed} of {seen.live} live requests failed" if seen.live else "no live requests"
     return f"{said}, {live}"

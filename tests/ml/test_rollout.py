@@ -300,5 +300,5 @@ def test_each_phase_has_a_sentence_and_each_state_a_line():
         progress(states[1], seen)
         == "m-bbbbbbbb at 10 %: 20/20 smoke requests right, 3 of 412 live requests failed"
     )
-    assert progress(states[0], FINE) == "m-bbbbbbbb before it gets traffic: 20/20 smoke requests right"
+    assert progress(states[0], FINE) == "m-bbbbbbbb by name: 20/20 smoke requests right"
     assert progress(states[1], FINE).endswith("20/20 smoke requests right, no live requests")

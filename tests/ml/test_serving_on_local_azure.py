@@ -4,9 +4,9 @@ import json
 
 import pytest
 import tiny_model
+import workspace_world
 from workspace_world import COMPUTE
 
-from ml import lineage
 from ml.batch_endpoint import BatchDeploymentProvider, BatchEndpointProvider
 from ml.client import AzureMLError
 from ml.monitor import MonitorProvider
@@ -19,36 +19,11 @@ ENDPOINT, BATCH, FIRST, SECOND = "tiny-abc123", "tiny-b-abc123", "m-aaaaaaaa", "
 
 
 def endpoint_inputs(world, **changed):
-    return {
-        **world.place,
-        "name": ENDPOINT,
-        "identity_id": world.identity_id,
-        "auth": "key",
-        "public_access": True,
-        "description": "Above or not.",
-        "tags": {"team": "ml"},
-        **changed,
-    }
+    return {**workspace_world.endpoint_inputs(world, ENDPOINT), **changed}
 
 
 def deployment_inputs(world, trained, **changed):
-    return {
-        **world.place,
-        "endpoint": ENDPOINT,
-        "name": FIRST,
-        "model_id": trained.outs["model_id"],
-        "environment": trained.environment,
-        "code": str(trained.folder / "src"),
-        "code_hash": lineage.combined(lineage.files(trained.folder / "src")),
-        "script": "score.py",
-        "instance_type": "Standard_DS3_v2",
-        "instance_count": 1,
-        "collect": ["model_inputs", "model_outputs"],
-        "smoke": json.dumps(tiny_model.SMOKE),
-        "public_egress": True,
-        "tags": {"team": "ml"},
-        **changed,
-    }
+    return {**workspace_world.deployment_inputs(world, trained, ENDPOINT, FIRST), **changed}
 
 
 def batch_inputs(world, trained, **changed):

@@ -1,5 +1,6 @@
 """A workspace of local Azure with all that the providers need, and the providers themselves, ready to be called."""
 
+import json
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -142,6 +143,41 @@ def model_inputs(world, folder, environment):
         "target_environment": "test",
         "git_commit": "0" * 40,
         "tags": {"team": "ml"},
+    }
+
+
+def endpoint_inputs(world, name, **changed):
+    """What a served model hands to its endpoint."""
+    return {
+        **world.place,
+        "name": name,
+        "identity_id": world.identity_id,
+        "auth": "key",
+        "public_access": True,
+        "description": "Above or not.",
+        "tags": {"team": "ml"},
+        **changed,
+    }
+
+
+def deployment_inputs(world, trained, endpoint, name, **changed):
+    """What a served model hands to its deployment."""
+    return {
+        **world.place,
+        "endpoint": endpoint,
+        "name": name,
+        "model_id": trained.outs["model_id"],
+        "environment": trained.environment,
+        "code": str(trained.folder / "src"),
+        "code_hash": lineage.combined(lineage.files(trained.folder / "src")),
+        "script": "score.py",
+        "instance_type": "Standard_DS3_v2",
+        "instance_count": 1,
+        "collect": ["model_inputs", "model_outputs"],
+        "smoke": json.dumps(tiny_model.SMOKE),
+        "public_egress": True,
+        "tags": {"team": "ml"},
+        **changed,
     }
 
 
