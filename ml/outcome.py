@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: What a version needs beside the model itself.
 METRICS, VERDICT, CARD = "metrics.json", "gate.json", "model_card.md"
+#: The verdict for people.
+_PAGE = "verdict.md"
 _API = "2024-10-01"
 #: Where Azure ML keeps what jobs wrote to their consoles.
 _LOG_DATASTORE = "workspaceartifactstore"
@@ -72,9 +74,7 @@ def read(door: Door, job: str) -> Outcome:
     verdict = _document(job, files, VERDICT, "let gate.py be the pipeline's last step")
     if verdict.get("passed") is not True:
         reason = verdict.get("reason") or "it doesn't say `passed: true`"
-        raise AzureMLError(
-            f"job {job}: its gate has refused the model: {reason}; all of it: {found}verdict.md"
-        )
+        raise AzureMLError(f"job {job}: its gate has refused the model: {reason}; all of it: {found}{_PAGE}")
     return Outcome(
         job=job,
         metrics=_numbers(job, _document(job, files, METRICS, "let the pipeline write one")),
@@ -83,6 +83,12 @@ def read(door: Door, job: str) -> Outcome:
         has_card=files.content(CARD) is not None,
         tags=properties.get("tags") or {},
     )
+
+
+def page(door: Door, job: str) -> str:
+    """The gate's verdict on a job's model as Markdown; empty where it wrote none."""
+    content = _Files(door, folder(door, job, "model")).content(_PAGE)
+    return (content or b"").decode(errors="replace")
 
 
 def folder(door: Door, job: str, output: str, properties: Mapping[str, Any] | None = None) -> str:

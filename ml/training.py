@@ -77,6 +77,16 @@ def output_path(job: str, output: str) -> str:
     return f"azureml://datastores/{DATASTORE}/paths/azureml/{job}/{output}/"
 
 
+def tags(inputs: Mapping[str, Any], lineage: str) -> dict[str, str]:
+    """The tags of a job that trains ``lineage``: what its model comes from."""
+    return {
+        LINEAGE: lineage,
+        "GitCommit": inputs["git_commit"],
+        "TargetEnvironment": inputs["target_environment"],
+        "DataLineageVersion": inputs["data"],
+    }
+
+
 def _number(value: Any) -> Any:
     """Every number comes out of a resource's properties as a float; a step that takes ``7`` refuses ``7.0``."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -169,7 +179,7 @@ def run(door: Door, plan: Plan) -> str:
         door.say(f"{plan.model}: training job {attempt.job} submitted")
     else:
         door.say(f"{plan.model}: waiting for training job {attempt.job}")
-    _wait(door, plan.model, attempt.job)
+    wait(door, plan.model, attempt.job)
     return attempt.job
 
 
@@ -179,7 +189,12 @@ def _submit(door: Door, plan: Plan, job: str) -> None:
     door.do(what, lambda: door.client.jobs.create_or_update(pipeline))
 
 
-def _wait(door: Door, model: str, job: str) -> None:
+def wait(door: Door, model: str, job: str) -> None:
+    """Waits for a job to complete, saying how far it is.
+
+    Raises:
+        AzureMLError: the job failed, or its gate refused the model; the line says why and where all of it is.
+    """
     said = ""
 
     def look() -> str:

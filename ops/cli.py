@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ops import pull_request
+from ops import pull_request, retrain
 from ops.failure import Failure
 from ops.fleet import command as fleet
 from ops.preview import command as preview
@@ -29,6 +29,7 @@ def _mlops() -> None:  # pyright: ignore[reportUnusedFunction] (with it, a singl
 # One line per command: app.command()(module.function), or app.add_typer(module.app, name="…").
 app.command()(preview.preview)
 app.command()(pull_request.comment)
+app.command()(retrain.retrain)
 app.add_typer(fleet.app, name="fleet")
 app.command()(score)
 

@@ -52,9 +52,18 @@ def preview(
     if stack is not None:
         from ops.preview.run import run  # noqa: PLC0415 (a file needs no engine)
 
-        ran = run(
-            stack, policy_pack=policy_pack, policy_pack_config=policy_pack_config, config_file=config_file
-        )
+        try:
+            ran = run(
+                stack,
+                policy_pack=policy_pack,
+                policy_pack_config=policy_pack_config,
+                config_file=config_file,
+            )
+        except Failure as failure:
+            if out is not None and not as_json:
+                # The comment of an earlier commit would otherwise stand there as if it were still true.
+                _write(comment.failed(stack, Redactor().text(str(failure)), title=title), out)
+            raise
         seen, failed = ran.plan, ran.failure
     else:
         if policy_pack or policy_pack_config or config_file:

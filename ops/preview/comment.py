@@ -81,6 +81,13 @@ def render(
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
+def failed(stack: str, reason: str, *, title: str = "") -> str:
+    """The comment about a preview that came to nothing. ``reason`` has no secrets."""
+    name = stack.rsplit("/", 1)[-1]
+    said = markdown.words(_cut(title, 200)) or f"Preview of stack {markdown.code(name)}"
+    return f"{marker(name)}\n### {said}\n\n> [!WARNING]\n> {markdown.words(_cut(reason, 1000))}\n"
+
+
 def _choose(sections: Sequence[_Section], room: int) -> dict[int, str]:
     """Entry → its text, as much as there is room for: first everything in short, then in full, the gravest first."""
     shown: dict[int, str] = {}

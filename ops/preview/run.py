@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from ops.engine import REPOSITORY, EngineError, choose
+from ops.engine import EngineError, choose
 from ops.failure import Failure
 from ops.preview import plan
+from ops.stack import project, reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,6 @@ def run(
         if value is not None
         for word in (name, str(value))
     ]
-    folder = Path.cwd() if (Path.cwd() / "Pulumi.yaml").is_file() else REPOSITORY
     with tempfile.TemporaryDirectory(prefix="mlops-preview-") as scratch:
         log = Path(scratch) / "events.json"
         command = [
@@ -66,10 +66,10 @@ def run(
         ]
         # The official engine knows --event-log only with its debug commands switched on.
         environment = {**os.environ, "PULUMI_DEBUG_COMMANDS": "true"}
-        code, out, said = _follow(command, folder, environment, log)
+        code, out, said = _follow(command, environment, log)
         events = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     if code and not out.strip():
-        raise Failure(f"the preview of {stack} failed: {_reason(said)}")
+        raise Failure(f"the preview of {stack} failed: {reason(said)}")
     try:
         seen = plan.read(out, source=f"the preview of {stack}", events=events)
     except Failure as failure:
@@ -78,13 +78,11 @@ def run(
         return Ran(seen)
     broken = [violation.policy for violation in seen.violations if violation.mandatory]
     if not broken:
-        raise Failure(f"the preview of {stack} failed: {_reason(said)}")
+        raise Failure(f"the preview of {stack} failed: {reason(said)}")
     return Ran(seen, f"mandatory policies refuse this change: {', '.join(dict.fromkeys(broken))}")
 
 
-def _follow(
-    command: Sequence[str], folder: Path, environment: dict[str, str], log: Path
-) -> tuple[int, str, str]:
+def _follow(command: Sequence[str], environment: dict[str, str], log: Path) -> tuple[int, str, str]:
     """Runs the command; exit code, standard output and standard error."""
     console = Console(stderr=True, highlight=False)
     with (
@@ -92,7 +90,7 @@ def _follow(
         tempfile.TemporaryFile("w+", encoding="utf-8") as said,
         console.status("Reading the program") as status,
         subprocess.Popen(  # noqa: S603 (the engine, our own arguments)
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=said
+            command, cwd=project(), env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=said
         ) as process,
     ):
         while process.poll() is None:
@@ -110,9 +108,3 @@ def _planned(log: Path) -> int:
         return log.read_text(encoding="utf-8", errors="replace").count('"resourcePreEvent"')
     except OSError:
         return 0
-
-
-def _reason(said: str) -> str:
-    lines = [" ".join(line.split()) for line in said.splitlines() if line.strip()]
-    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return (errors or lines or ["the engine ended without a word"])[-1][:600]
