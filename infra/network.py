@@ -37,7 +37,9 @@ def _address_space(text: str) -> str:
         raise ValueError(
             f"{text!r} is no IPv4 range, so no subnet could be cut out of it; {_EXAMPLE}"
         ) from None
-    if "/" not in text or text != str(space):
+    if "/" not in text:
+        raise ValueError(f"{text} is one address, so no subnet could be cut out of it; {_EXAMPLE}")
+    if text != str(space):
         raise ValueError(f"{text} isn't the start of a range, and Azure refuses it; write {space}")
     if not any(space.subnet_of(private) for private in _PRIVATE):
         raise ValueError(

@@ -9,10 +9,7 @@ RULE = ResourceRule(
     name="local-authentication",
     title="Local authentication",
     reason="Keys and local users are nobody's: they are copied, don't expire, and no log says who used them.",
-    fix=(
-        "Write `mlops:storage: {sharedKeys: false}`. Registries without an admin user, vaults with roles, clusters and data "
-        "stores without keys are what the platform makes."
-    ),
+    fix="Write `mlops:storage: {sharedKeys: false}`; nothing else that the platform makes takes keys.",
     link="https://learn.microsoft.com/azure/machine-learning/how-to-disable-local-auth-storage",
     check=demanding(
         Demand(azure.STORAGE_ACCOUNT, "allowSharedKeyAccess", (False,)),

@@ -49,6 +49,17 @@ def test_values_arrive_as_pulumi_hands_them_over():
     assert config.all_tags["team"] == "a"
 
 
+@pytest.mark.parametrize(
+    ("space", "subnets"),
+    [
+        ("10.0.0.0/16", {"endpoints": "10.0.0.0/18", "compute": "10.0.128.0/17"}),
+        ("192.168.8.0/22", {"endpoints": "192.168.8.0/24", "compute": "192.168.10.0/23"}),
+    ],
+)
+def test_an_address_space_has_room_for_endpoints_clusters_and_something_else(space, subnets):
+    assert parse({**LEAST, "network": {"addressSpace": space}}).network.subnets == subnets
+
+
 def test_configuration_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
         parse(LEAST).protect = True
@@ -146,6 +157,48 @@ def test_configuration_is_frozen():
             "mlops:registry.sku: a Basic registry",
             "no image could be pulled",
             "write Premium",
+        ),
+        (
+            {"network": {"addressSpace": "10.0.0.0"}},
+            "mlops:network.addressSpace: 10.0.0.0 is one address",
+            "no subnet",
+            "write a range such as 10.1.0.0/16",
+        ),
+        (
+            {"network": {"addressSpace": "10.0.1.0/16"}},
+            "mlops:network.addressSpace: 10.0.1.0/16",
+            "isn't the start",
+            "write 10.0.0.0/16",
+        ),
+        (
+            {"network": {"addressSpace": "ten"}},
+            "mlops:network.addressSpace: 'ten' is no IPv4 range",
+            "no subnet",
+            "write a range such as 10.1.0.0/16",
+        ),
+        (
+            {"network": {"addressSpace": "8.8.0.0/16"}},
+            "mlops:network.addressSpace: 8.8.0.0/16",
+            "in use on the internet",
+            "write a range such as 10.1.0.0/16",
+        ),
+        (
+            {"network": {"addressSpace": "172.16.0.0/15"}},
+            "mlops:network.addressSpace: 172.16.0.0/15 overlaps with 172.17.0.0/16",
+            "containers",
+            "write a range such as 10.1.0.0/16",
+        ),
+        (
+            {"network": {"addressSpace": "10.0.0.0/24"}},
+            "mlops:network.addressSpace: 10.0.0.0/24 has 256 addresses",
+            "need 1024",
+            "from /16 to /22",
+        ),
+        (
+            {"endpointAuth": "password"},
+            "mlops:endpointAuth: 'password'",
+            "callers of all online endpoints",
+            "write aad_token",
         ),
         ({"tags": {"Owner": "me"}}, "mlops:tags.Owner: the platform sets", "no effect", "remove it"),
         ({"models": ["a", "a"]}, "mlops:models: a is listed twice", "once per stack", "list it once"),
