@@ -1,11 +1,17 @@
-"""What must be loaded before programs run beside each other in one process."""
+"""What programs need that run beside each other in one process."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 _PROGRAM = ("infra", "ml", "ops")
 _LAZY = "pulumi_azure_native."
+_COROUTINE = "run_in_stack"
 
 
 def load_modules() -> None:
@@ -24,3 +30,23 @@ def load_modules() -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith(_LAZY) and id(module) in used:
             hasattr(module, "outputs")  # any attribute does
+
+
+@contextmanager
+def dropped_in_silence() -> Generator[None]:
+    """Keeps Python from printing a traceback for each program that an engine ended.
+
+    Where a resource fails, the SDK stops the program's event loop and drops the program's coroutine half way. Python
+    then complains that it can't be closed. Why the program ended was told before.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if getattr(unraisable.object, "__name__", "") != _COROUTINE:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before

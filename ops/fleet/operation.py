@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Literal
 
+from ops.fleet.inline import dropped_in_silence
 from ops.fleet.lock import held_by_this_run
 from ops.fleet.plan import plan
 from ops.fleet.run import run_all
@@ -64,7 +65,8 @@ def carry_out(
                     stacks.forget(name)
                 return outcome
 
-            return run_all(names, work, board, parallel=parallel)
+            with dropped_in_silence():
+                return run_all(names, work, board, parallel=parallel)
 
 
 def look(file: Path, only: Sequence[str], *, parallel: int) -> list[Status]:

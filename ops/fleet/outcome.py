@@ -14,19 +14,9 @@ if TYPE_CHECKING:
 
 State = Literal["waiting", "running", "succeeded", "unchanged", "failed", "not started"]
 
-#: What isn't a change: the engine looked, and left it.
-_STILL = frozenset({"same", "read", "read-discard", "refresh"})
+#: What isn't a change: the engine looked, and left it; or it is half of a replacement, which counts as one.
+_STILL = frozenset({"same", "read", "read-discard", "refresh", "create-replacement", "delete-replaced"})
 _COLOUR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
-_WORDS = {
-    "create": "create",
-    "update": "update",
-    "delete": "delete",
-    "replace": "replace",
-    "create-replacement": "replace",
-    "delete-replaced": "",
-    "discard": "forget",
-    "import": "import",
-}
 
 
 @dataclass(frozen=True)
@@ -53,13 +43,8 @@ def counted(changes: Mapping[str, int]) -> str:
 
 def changes_of(summary: Mapping[Any, int] | None) -> dict[str, int]:
     """What changes, in the engine's summary of resources by operation."""
-    found: dict[str, int] = {}
-    for op, count in (summary or {}).items():
-        name = str(getattr(op, "value", op))
-        word = "" if name in _STILL else _WORDS.get(name, name)
-        if word and count:
-            found[word] = found.get(word, 0) + count
-    return found
+    named = {str(getattr(op, "value", op)): count for op, count in (summary or {}).items()}
+    return {op: count for op, count in named.items() if count and op not in _STILL}
 
 
 def plain(message: str) -> str:

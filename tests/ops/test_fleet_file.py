@@ -70,7 +70,10 @@ def test_a_subscription_is_the_providers_setting(file):
         (COMMON + "workspaces: {no: }\n", "YAML reads this name as a bool"),
         (COMMON + "workspaces: {dev: }\n", "Pulumi.dev.yaml says that this is a stack of its own"),
         (COMMON + "workspaces: {}\n", "fleet.yaml: workspaces: {} can't be used"),
-        (COMMON + "workspace: {aa: }\nworkspaces: {aa: }\n", "workspace: unknown key, it would have no effect"),
+        (
+            COMMON + "workspace: {aa: }\nworkspaces: {aa: }\n",
+            "workspace: unknown key, it would have no effect",
+        ),
         (
             COMMON + "workspaces: {aa: {storag: {}}}\n",
             "fleet.yaml: workspaces.aa.storag: unknown key, it would have no effect; did you mean storage?",
@@ -109,7 +112,7 @@ def test_a_mistake_in_the_defaults_is_told_once_and_there(file):
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(FleetError, match="fleet.yaml can't be read: No such file or directory"):
+    with pytest.raises(FleetError, match=r"fleet\.yaml can't be read: No such file or directory"):
         plans.plan(tmp_path / "fleet.yaml")
 
 
@@ -133,7 +136,9 @@ def test_ranges_are_kept_in_the_lock_file_and_of_who_left_until_released(file):
         "cc": "10.64.4.0/22",
     }
     assert second.chosen(["bb"], left_too=True) == ("bb",)
-    with pytest.raises(FleetError, match="--only bb: fleet.yaml has no workspace of this name; it has aa, cc"):
+    with pytest.raises(
+        FleetError, match=r"--only bb: fleet\.yaml has no workspace of this name; it has aa, cc"
+    ):
         second.chosen(["bb"])
     second.lock.release("bb")
     assert str(plans.plan(file).ranges["aa"]) == "10.64.0.0/22"
@@ -151,8 +156,11 @@ def test_what_pulumi_added_to_a_stacks_settings_survives_a_change_of_its_range(f
 
 def test_one_command_at_a_time_changes_a_fleet(file):
     file.write_text(COMMON)
-    with held_by_this_run(file):
-        with pytest.raises(FleetError, match="another command is changing this fleet"), held_by_this_run(file):
-            pass
+    with (
+        held_by_this_run(file),
+        pytest.raises(FleetError, match="another command is changing this fleet"),
+        held_by_this_run(file),
+    ):
+        pass
     with held_by_this_run(file):
         pass
