@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING
 
 import pytest
+from forge_server import TOKEN, Forge, running_forge
 
 from ops.failure import Failure
 from ops.pull_request import comment, forge
@@ -18,89 +16,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MARKER = "<!-- mlops-preview:dev -->"
-TOKEN = "t0ken-of-the-job"
-
-
-class Server(ThreadingHTTPServer):
-    """Both forges' comments; ``status`` is what it answers with instead, if it isn't 0."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.comments: list[dict[str, Any]] = []
-        self.threads: list[dict[str, Any]] = []
-        self.asked: list[str] = []
-        self.status = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Says nothing."""
-
-    def _answer(self) -> None:
-        url = urlsplit(self.path)
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
-        self.server.asked.append(f"{self.command} {url.path}")
-        assert self.headers["Authorization"] == f"Bearer {TOKEN}"
-        answer: Any = None
-        if not self.server.status:
-            query = parse_qs(url.query)
-            answer = (
-                self._azure(url.path, body) if "_apis" in url.path else self._github(url.path, query, body)
-            )
-        self.send_response(self.server.status or 200)
-        self.end_headers()
-        self.wfile.write(json.dumps(answer).encode())
-
-    do_GET = do_POST = do_PATCH = _answer  # noqa: N815
-
-    def _github(self, path: str, query: dict[str, list[str]], body: Any) -> Any:
-        comments = self.server.comments
-        match self.command:
-            case "GET":
-                size, page = int(query["per_page"][0]), int(query["page"][0])
-                return comments[(page - 1) * size : page * size]
-            case "PATCH":
-                found = next(item for item in comments if item["id"] == int(path.rsplit("/", 1)[1]))
-                found.update(body)
-                return found
-            case _:
-                comments.append({"id": 1000 + len(comments), "user": {"type": "Bot"}, **body})
-                return comments[-1]
-
-    def _azure(self, path: str, body: Any) -> Any:
-        threads = self.server.threads
-        match self.command:
-            case "GET":
-                return {"value": threads}
-            case "PATCH":
-                thread, _, number = path.split("/threads/")[1].split("/")
-                found = next(item for item in threads if item["id"] == int(thread))
-                next(item for item in found["comments"] if item["id"] == int(number)).update(body)
-                return {}
-            case _:
-                comments = [{"id": 1, **item} for item in body["comments"]]
-                threads.append({"id": 10 + len(threads), "status": body["status"], "comments": comments})
-                return threads[-1]
 
 
 @pytest.fixture
-def server() -> Generator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+def server() -> Generator[Forge]:
+    with running_forge() as forge:
+        yield forge
 
 
 @pytest.fixture
-def github(server: Server, tmp_path: Path) -> dict[str, str]:
+def github(server: Forge, tmp_path: Path) -> dict[str, str]:
     event = tmp_path / "event.json"
     event.write_text(json.dumps({"pull_request": {"number": 7}}))
     return {
@@ -113,7 +38,7 @@ def github(server: Server, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def azure(server: Server) -> dict[str, str]:
+def azure(server: Forge) -> dict[str, str]:
     return {
         "TF_BUILD": "True",
         "SYSTEM_COLLECTIONURI": f"{server.url}/team/",
@@ -125,7 +50,7 @@ def azure(server: Server) -> dict[str, str]:
 
 
 def test_on_github_the_first_preview_makes_a_comment_and_the_next_updates_it(
-    server: Server, github: dict[str, str]
+    server: Forge, github: dict[str, str]
 ) -> None:
     server.comments += [{"id": n, "user": {"type": "User"}, "body": "looks good"} for n in range(130)]
     assert forge(github).put(MARKER, f"{MARKER}\nfirst") == "made comment 1130 of pull request 7"
@@ -135,7 +60,7 @@ def test_on_github_the_first_preview_makes_a_comment_and_the_next_updates_it(
 
 
 def test_on_github_other_stacks_and_people_who_quote_the_marker_keep_their_comments(
-    server: Server, github: dict[str, str]
+    server: Forge, github: dict[str, str]
 ) -> None:
     server.comments += [
         {"id": 1, "user": {"type": "Bot"}, "body": "<!-- mlops-preview:prod -->\nprod"},
@@ -150,7 +75,7 @@ def test_on_github_other_stacks_and_people_who_quote_the_marker_keep_their_comme
 
 
 def test_on_azure_devops_the_first_preview_makes_a_closed_thread_and_the_next_updates_it(
-    server: Server, azure: dict[str, str]
+    server: Forge, azure: dict[str, str]
 ) -> None:
     server.threads.append({"id": 1, "isDeleted": True, "comments": [{"id": 1, "content": f"{MARKER}\ngone"}]})
     assert forge(azure).put(MARKER, f"{MARKER}\nfirst") == "made thread 11 of pull request 7"
@@ -164,7 +89,7 @@ def test_on_azure_devops_the_first_preview_makes_a_closed_thread_and_the_next_up
     ("status", "said"), [(403, "refused (403); give the job pull-requests: write"), (500, "answered 500")]
 )
 def test_what_the_forge_refuses_is_one_line_without_the_token(
-    server: Server, github: dict[str, str], status: int, said: str
+    server: Forge, github: dict[str, str], status: int, said: str
 ) -> None:
     server.status = status
     with pytest.raises(Failure) as failed:
