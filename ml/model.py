@@ -21,7 +21,6 @@ from ml.provider import Made, Props, Provider, known
 from ml.registration import lineage_of
 from ml.succession import Retraining
 from ml.traffic import live
-from ml.training import LINEAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -231,19 +230,9 @@ def _plan(inputs: Props, champion: str | None = None) -> training.Plan:
         environment=inputs["environment"],
         compute=inputs["compute"],
         parameters=retraining["parameters"] if retrained else inputs["parameters"],
-        tags=job_tags(inputs, lineage),
+        tags=training.tags(inputs, lineage),
         champion=champion,
     )
-
-
-def job_tags(inputs: Mapping[str, Any], lineage: str) -> dict[str, str]:
-    """The tags of a job that trains ``lineage``: what its model comes from."""
-    return {
-        LINEAGE: lineage,
-        "GitCommit": inputs["git_commit"],
-        "TargetEnvironment": inputs["target_environment"],
-        "DataLineageVersion": inputs["data"],
-    }
 
 
 def _computed(door: Door, inputs: Props, version: str, job: str, metrics: Mapping[str, float]) -> Props:
@@ -307,7 +296,7 @@ class Model(pulumi.dynamic.Resource, module="ml", name="Model"):
             "lineage": lineage,
             "retraining": asdict(retraining) if retraining else None,
             "endpoint": endpoint,
-            "serving": None,
+            "serving": lineage,
             "description": description,
             "framework": framework,
             "data": data,

@@ -207,7 +207,7 @@ class OnlineDeployment(pulumi.dynamic.Resource, module="ml", name="OnlineDeploym
         resource_group: pulumi.Input[str],
         workspace: pulumi.Input[str],
         endpoint: pulumi.Input[str],
-        name: str,
+        name: pulumi.Input[str],
         model_id: pulumi.Input[str],
         environment: pulumi.Input[str],
         code: Path,
@@ -217,7 +217,7 @@ class OnlineDeployment(pulumi.dynamic.Resource, module="ml", name="OnlineDeploym
         instance_count: int,
         collect: Sequence[str],
         smoke: str,
-        tags: Mapping[str, str],
+        tags: Mapping[str, pulumi.Input[str]],
         public_egress: bool = True,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:

@@ -1,6 +1,6 @@
 """A model and everything that keeps it serving, composed in order.
 
-data files → environment → model version → endpoint → deployment → traffic → batch endpoint, monitor
+data files → environment → model version → endpoint → deployment → traffic → batch endpoint, monitor, retraining
 
 What a change does follows from names: the model version is named after its lineage, the deployment after that and the
 scoring code. So another lineage or other code makes new ones first, then traffic moves, then the old ones go.
@@ -24,6 +24,8 @@ from ml.monitor import Monitor
 from ml.online_deployment import OnlineDeployment
 from ml.online_endpoint import OnlineEndpoint
 from ml.rollout import Plan, steps_of
+from ml.schedule import RetrainingSchedule
+from ml.succession import Retraining
 from ml.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ class ServedModel(pulumi.ComponentResource):
     lineage: pulumi.Output[str]
     monitor_name: pulumi.Output[str]
     batch_endpoint_name: pulumi.Output[str]
+    #: the schedule whose job definition is submitted to retrain; None for a model that isn't retrained
+    retraining_schedule_name: pulumi.Output[str | None]
 
     def __init__(
         self,
@@ -116,11 +120,23 @@ class ServedModel(pulumi.ComponentResource):
             tags=tags,
             opts=first,
         )
+        code_hash = lineage.combined(lineage.files(spec.scoring.code))
+        endpoint_name = pulumi.Output.concat(spec.name, "-", platform.suffix)
+        commit = git_commit(spec.training.pipeline.parent)
+        retrained = spec.retraining_lineage
         model = Model(
             f"{name}-model",
             **place,
             name=spec.name,
             lineage=own_lineage,
+            retraining=Retraining(
+                lineage=retrained,
+                parameters=spec.retraining_parameters,
+                deployment=deployment_name(retrained, code_hash, spec.scoring.script),
+            )
+            if retrained
+            else None,
+            endpoint=endpoint_name,
             description=spec.description,
             framework=spec.framework,
             data=f"{spec.data.asset}:{spec.data.version}",
@@ -129,7 +145,7 @@ class ServedModel(pulumi.ComponentResource):
             environment=runtime.reference,
             compute=platform.cpu_compute_name,
             target_environment=environment,
-            git_commit=git_commit(spec.training.pipeline.parent),
+            git_commit=commit,
             tags=tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[files]),
         )
@@ -138,7 +154,7 @@ class ServedModel(pulumi.ComponentResource):
         endpoint = OnlineEndpoint(
             f"{name}-endpoint",
             **place,
-            name=pulumi.Output.concat(spec.name, "-", platform.suffix),
+            name=endpoint_name,
             identity_id=platform.endpoint_identity_id,
             auth=platform.endpoint_auth or spec.endpoint.auth,
             public_access=platform.public_access,
@@ -146,14 +162,13 @@ class ServedModel(pulumi.ComponentResource):
             tags=tags,
             opts=first,
         )
-        code_hash = lineage.combined(lineage.files(spec.scoring.code))
         test = smoke.read(spec.smoke)
         smoke_test = json.dumps({"request": test.request, "answer": test.answer}, sort_keys=True)
         deployment = OnlineDeployment(
             f"{name}-deployment",
             **place,
             endpoint=endpoint.name,
-            name=deployment_name(own_lineage, code_hash, spec.scoring.script),
+            name=model.serving.apply(lambda served: deployment_name(served, code_hash, spec.scoring.script)),
             model_id=model.model_id,
             environment=runtime.reference,
             code=spec.scoring.code,
@@ -164,7 +179,7 @@ class ServedModel(pulumi.ComponentResource):
             collect=spec.deployment.collect,
             smoke=smoke_test,
             public_egress=platform.public_access,
-            tags={**tags, "Lineage": own_lineage},
+            tags={**tags, "Lineage": model.serving},
             opts=child,
         )
         traffic = Traffic(
@@ -224,14 +239,40 @@ class ServedModel(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[traffic]),
         )
 
+        retraining = None
+        if spec.retraining and retrained:
+            clock = spec.retraining.schedule
+            retraining = RetrainingSchedule(
+                f"{name}-retraining",
+                **place,
+                model=spec.name,
+                lineage=retrained,
+                data=f"{spec.data.asset}:{spec.data.version}",
+                pipeline=spec.training.pipeline,
+                parameters=spec.retraining_parameters,
+                environment=runtime.reference,
+                compute=platform.cpu_compute_name,
+                champion=model.model_id,
+                frequency=clock.frequency,
+                day=clock.day,
+                hour=clock.hour,
+                enabled=clock.enabled,
+                target_environment=environment,
+                git_commit=commit,
+                tags=tags,
+                # Only what gets the traffic is a champion.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[traffic]),
+            )
+
         self.endpoint_name = endpoint.name
         self.scoring_uri = endpoint.scoring_uri
         self.deployment_name = deployment.name
         self.model_name = pulumi.Output.from_input(spec.name)
         self.model_version = model.version
-        self.lineage = pulumi.Output.from_input(own_lineage)
+        self.lineage = model.serving
         self.monitor_name = monitor.name
         self.batch_endpoint_name = batch.name
+        self.retraining_schedule_name = pulumi.Output.from_input(retraining.name if retraining else None)
         self.register_outputs(
             {
                 "endpoint_name": self.endpoint_name,
@@ -242,6 +283,7 @@ class ServedModel(pulumi.ComponentResource):
                 "lineage": self.lineage,
                 "monitor_name": self.monitor_name,
                 "batch_endpoint_name": self.batch_endpoint_name,
+                "retraining_schedule_name": self.retraining_schedule_name,
             }
         )
 

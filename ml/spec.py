@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from ml import lineage, rollout, smoke
+from ml import lineage, pipeline_file, rollout, smoke
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -208,6 +208,33 @@ class MonitorSpec(_Section):
     )
 
 
+class RetrainingSchedule(_Section):
+    """When the model is retrained by the clock (UTC); off by default."""
+
+    frequency: Literal["day", "week"] = Field(default="week", description="how often the model is retrained")
+    day: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = Field(
+        default="monday", description="the day of the week on which it is retrained"
+    )
+    hour: int = Field(
+        default=3, ge=0, le=23, description="the hour of the day (UTC) at which it is retrained"
+    )
+    enabled: bool = Field(default=False, description="whether the clock starts retrainings")
+
+
+class RetrainingSpec(_Section):
+    """How the model is trained again: with other parameters, which make another lineage."""
+
+    parameters: dict[str, Parameter] = Field(
+        description="inputs of the pipeline, written over training.parameters"
+    )
+    schedule: RetrainingSchedule = Field(
+        default_factory=RetrainingSchedule, description="when the clock retrains"
+    )
+    cool_down_hours: float = Field(
+        default=24, ge=0, le=8760, description="for how long after a breach others start no retraining"
+    )
+
+
 class ModelSpec(_Section):
     """A model and everything that keeps it serving. Paths are absolute."""
 
@@ -226,11 +253,25 @@ class ModelSpec(_Section):
     traffic: TrafficSpec = Field(default_factory=TrafficSpec, description="how requests are shared out")
     batch: BatchSpec = Field(default_factory=BatchSpec, description="its batch endpoint")
     monitor: MonitorSpec = Field(description="its monitor")
+    retraining: RetrainingSpec | None = Field(default=None, description="how it is trained again")
     smoke: File = Field(description="the request that a new deployment must answer before it gets traffic")
 
     @cached_property
     def lineage(self) -> str:
         """What a version of this model is a function of (64 hex digits); known before anything is deployed."""
+        return self._lineage_with(self.training.parameters)
+
+    @cached_property
+    def retraining_parameters(self) -> dict[str, Parameter]:
+        """The parameters of a retraining; those of training without a section for it."""
+        return {**self.training.parameters, **(self.retraining.parameters if self.retraining else {})}
+
+    @cached_property
+    def retraining_lineage(self) -> str | None:
+        """The lineage of what a retraining makes; None for a model that isn't retrained."""
+        return self._lineage_with(self.retraining_parameters) if self.retraining else None
+
+    def _lineage_with(self, parameters: Mapping[str, Parameter]) -> str:
         return lineage.lineage(
             data={
                 "asset": self.data.asset,
@@ -243,7 +284,7 @@ class ModelSpec(_Section):
                 "image": self.environment.image,
                 "conda": lineage.document(self.environment.conda),
             },
-            parameters=self.training.parameters,
+            parameters=parameters,
         )
 
 
@@ -302,9 +343,11 @@ def _field(where: Sequence[str | int]) -> tuple[type[BaseModel], Any]:
     field: Any = None
     for part in where:
         field = next((f for name, f in section.model_fields.items() if part in (name, f.alias)), None)
-        kind = field.annotation if field else None
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            section = kind
+        annotation = field.annotation if field else None
+        # An optional section is a union with None.
+        for kind in (annotation, *get_args(annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                section = kind
     return section, field
 
 
@@ -323,39 +366,19 @@ def _mistakes(spec: ModelSpec) -> list[str]:
         found.append("monitor.features: names no feature, so the monitor would watch nothing; name some")
     if lacking := {"model_inputs", "model_outputs"} - set(spec.deployment.collect):
         found.append(f"deployment.collect: lacks {', '.join(sorted(lacking))}, which monitors need; add it")
-    found.extend(_pipeline_mistakes(spec))
+    retrained = spec.retraining.parameters if spec.retraining else {}
+    found += pipeline_file.mistakes(
+        spec.training.pipeline, training=spec.training.parameters, retraining=retrained
+    )
+    if spec.retraining and spec.retraining_parameters == spec.training.parameters:
+        found.append(
+            "retraining.parameters: are those of training, so a retraining would make the version that is there; "
+            "write what differs, or remove `retraining`"
+        )
     if spec.traffic.strategy == "blue-green" and "steps" in spec.traffic.model_fields_set:
         found.append("traffic.steps: blue-green moves all requests at once; remove steps, or write canary")
     try:
         smoke.read(spec.smoke)
     except ValueError as error:
         found.append(f"smoke: {error}")
-    return found
-
-
-def _pipeline_mistakes(spec: ModelSpec) -> list[str]:
-    name = spec.training.pipeline.name
-    try:
-        pipeline: Any = yaml.safe_load(spec.training.pipeline.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        return [f"training.pipeline: {name} isn't YAML: {' '.join(str(error).split())}"]
-    if not isinstance(pipeline, dict) or pipeline.get("type") != "pipeline":
-        return [f"training.pipeline: {name} isn't a pipeline job; it needs `type: pipeline`"]
-    inputs: Mapping[str, Any] = pipeline.get("inputs") or {}
-    outputs: Mapping[str, Any] = pipeline.get("outputs") or {}
-    found = [
-        f"training.pipeline: {name} has no output `{output}`, which {use}; add it under `outputs`"
-        for output, use in (("model", "is registered"), ("reference", "the monitor compares with"))
-        if output not in outputs
-    ]
-    if "data" not in inputs:
-        found.append(
-            f"training.pipeline: {name} has no input `data` for the data asset; add it under `inputs`"
-        )
-    found += [
-        f"training.parameters.{parameter}: {name} has no such input; known there: "
-        f"{', '.join(sorted(set(inputs) - {'data'})) or 'none'}"
-        for parameter in spec.training.parameters
-        if parameter not in inputs or parameter == "data"
-    ]
     return found

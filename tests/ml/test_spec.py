@@ -10,7 +10,7 @@ from ml import spec
 
 PIPELINE = {
     "type": "pipeline",
-    "inputs": {"data": {"type": "uri_folder"}, "seed": 1},
+    "inputs": {"data": {"type": "uri_folder"}, "champion": "none", "seed": 1},
     "outputs": {"model": {"type": "uri_folder"}, "reference": {"type": "uri_folder"}},
     "jobs": {},
 }
@@ -168,6 +168,22 @@ def test_what_does_not_change_the_model_does_not_change_the_lineage(folder):
             "traffic.maxErrorRate: 2 can't be used (the share of failed requests from 0 to 1",
         ),
         (
+            lambda d: d.update(retraining={"parameters": {"sed": 1}}),
+            "retraining.parameters.sed: pipeline.yml has no such input; known there: seed",
+        ),
+        (
+            lambda d: d.update(retraining={"parameters": {"seed": 7}}),
+            "retraining.parameters: are those of training, so a retraining would make the version that is there",
+        ),
+        (
+            lambda d: d.update(retraining={"parameters": {"seed": 8}, "schedule": {"hours": 3}}),
+            "retraining.schedule.hours: unknown key, it would have no effect; known here: day, enabled,",
+        ),
+        (
+            lambda d: d.update(retraining={"parameters": {"seed": 8}, "coolDownHours": -1}),
+            "retraining.coolDownHours: -1 can't be used (for how long after a breach",
+        ),
+        (
             lambda d: d.update(endpoint={"auth": "none"}),
             "endpoint.auth: 'none' can't be used (how callers sign in)",
         ),
@@ -194,6 +210,7 @@ def test_a_pipeline_without_the_outputs_that_are_registered_is_refused(folder):
     text = refusal(folder, dict)
     assert "pipeline.yml has no output `reference`, which the monitor compares with" in text
     assert "pipeline.yml has no input `data` for the data asset" in text
+    assert "no input `champion` for what is served, which the gate compares with (`champion: none`)" in text
 
 
 def test_a_file_that_is_no_pipeline_is_refused(folder):
@@ -225,3 +242,15 @@ def test_a_missing_file_and_broken_yaml_are_one_line(tmp_path):
     (tmp_path / "model.yaml").write_text("just words")
     with pytest.raises(spec.SpecError, match="must be a mapping of keys to values"):
         spec.load(tmp_path)
+
+
+def test_a_retraining_has_a_lineage_of_its_own_and_its_parameters_are_written_over_those_of_training(folder):
+    plain = load(folder)
+    assert (plain.retraining_lineage, plain.retraining_parameters) == (None, {"seed": 7})
+    read = load(folder, lambda d: d.update(retraining={"parameters": {"seed": 8}}))
+    assert read.lineage == plain.lineage
+    assert read.retraining_parameters == {"seed": 8}
+    assert (
+        read.retraining_lineage == load(folder, lambda d: d["training"]["parameters"].update(seed=8)).lineage
+    )
+    assert (read.retraining.schedule.enabled, read.retraining.cool_down_hours) == (False, 24)
