@@ -7,6 +7,7 @@ import tiny_model
 import workspace_world
 from workspace_world import COMPUTE
 
+from ml import observation
 from ml.batch_endpoint import BatchDeploymentProvider, BatchEndpointProvider
 from ml.client import AzureMLError
 from ml.monitor import MonitorProvider
@@ -139,6 +140,20 @@ def _raw_properties(world):
     operations = world.door.client.online_endpoints
     raw = operations._online_operation.get(world.door.resource_group, world.door.workspace, ENDPOINT)
     return raw.properties.properties or {}
+
+
+@pytest.mark.parametrize("auth", ["aad_token", "aml_token"])
+def test_an_endpoint_without_keys_is_smoke_tested_with_a_token(world, served, auth):
+    inputs, made = served[OnlineEndpointProvider]
+    provider = world.provider(OnlineEndpointProvider)
+    closed = {**inputs, "auth": auth, "public_access": False}
+    outs = provider.update(made.id, made.outs, closed).outs
+    read = provider.read(made.id, outs)
+    assert read.outs == outs
+    assert provider.diff(made.id, read.outs, closed).changes is False
+    to = observation.target(world.door, ENDPOINT, FIRST)
+    assert observation.ask(world.door, to, tiny_model.SMOKE["request"])[0] == 200
+    provider.update(made.id, outs, inputs)
 
 
 def test_a_deployment_that_still_gets_requests_is_not_deleted(world, served):
