@@ -205,6 +205,8 @@ def load() -> None:
             with suppress(ImportError):
                 # A name in the module goes before the builtin: only these fall silent, in all threads.
                 vars(import_module(name))["print"] = _silent
+        # Some modules set the level of their loggers when they are imported.
+        _quiet()
 
 
 def _client(subscription_id: str, resource_group: str, workspace: str) -> MLClient:
@@ -246,7 +248,8 @@ def _silent(*_arguments: object, **_options: object) -> None:
 
 def _quiet() -> None:
     """azure-ai-ml announces experimental classes and every upload; failures arrive as exceptions anyway."""
-    for name in ("azure", "azure.ai.ml", "azure.identity", "azure.core", "msrest"):
+    own = [name for name in logging.root.manager.loggerDict if name.startswith("azure.ai.ml.")]
+    for name in ("azure", "azure.ai.ml", "azure.identity", "azure.core", "msrest", *own):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

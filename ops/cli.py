@@ -10,7 +10,7 @@ from ops import pull_request, retrain
 from ops.failure import Failure
 from ops.fleet import command as fleet
 from ops.preview import command as preview
-from ops.score import score
+from ops.score import command as score
 
 app = typer.Typer(
     help="Runs the platform: what people and pipelines call.",
@@ -31,7 +31,7 @@ app.command()(preview.preview)
 app.command()(pull_request.comment)
 app.command()(retrain.retrain)
 app.add_typer(fleet.app, name="fleet")
-app.command()(score)
+app.command()(score.score)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""A folder of files through a batch endpoint: ``python -m ops score``."""
