@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from infra.identity import Purpose
 
 PrincipalType = Literal["User", "Group", "ServicePrincipal"]
-Target = Literal["storage", "lake", "vault", "registry", "insights", "workspace"]
+Target = Literal["storage", "lake", "vault", "registry", "insights", "workspace", "claims"]
 
 
 class Role(Enum):
@@ -40,6 +40,7 @@ class Role(Enum):
     STORAGE_QUEUE_DATA_MESSAGE_SENDER = "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a"
     KEY_VAULT_CONTRIBUTOR = "f25e0fa2-a7c8-4377-a976-54943a77a395"
     KEY_VAULT_ADMINISTRATOR = "00482a5a-887f-4fb3-b363-3b7fe8e74483"
+    KEY_VAULT_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
     ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
     AZUREML_DATA_SCIENTIST = "f6c7c914-8db3-469d-8ca1-694a8f32e121"
     AZUREML_COMPUTE_OPERATOR = "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815"
@@ -76,6 +77,18 @@ IDENTITY_ROLES: dict[Purpose, tuple[tuple[Role, Target], ...]] = {
         (Role.AZUREML_METRICS_WRITER, "workspace"),
     ),
     "events": ((Role.STORAGE_QUEUE_DATA_MESSAGE_SENDER, "storage"),),
+}
+
+#: What starting a retraining needs. No built-in role submits jobs with less.
+RETRAINING_ROLES: dict[Literal["job", "github"], tuple[tuple[Role, Target], ...]] = {
+    "job": (
+        (Role.STORAGE_BLOB_DATA_CONTRIBUTOR, "claims"),
+        (Role.AZUREML_DATA_SCIENTIST, "workspace"),
+    ),
+    "github": (
+        (Role.STORAGE_BLOB_DATA_CONTRIBUTOR, "claims"),
+        (Role.KEY_VAULT_SECRETS_USER, "vault"),
+    ),
 }
 
 #: Whoever deploys writes model and data files as themselves: datastores hold no keys.

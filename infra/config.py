@@ -20,6 +20,7 @@ from infra.compute import ComputeConfig
 from infra.network import NetworkConfig
 from infra.observability import ObservabilityConfig
 from infra.registry import RegistryConfig
+from infra.retraining import RetrainingConfig
 from infra.section import Section, explain, setting
 from infra.storage import StorageConfig
 from infra.vault import VaultConfig
@@ -99,6 +100,7 @@ class StackConfig(Section):
     observability: ObservabilityConfig = ObservabilityConfig()
     compute: ComputeConfig = ComputeConfig()
     access: AccessConfig = AccessConfig()
+    retraining: RetrainingConfig = RetrainingConfig()
     endpoint_auth: EndpointAuth | None = setting(
         None,
         breaks="it decides how callers of all online endpoints of this stack sign in",
@@ -187,6 +189,11 @@ def _mistakes(config: StackConfig) -> list[str]:
         found.append(
             f"registry.sku: a {config.registry.sku} registry has no private endpoints, so no image could be pulled "
             "while network.publicAccess is false; write Premium"
+        )
+    if not config.network.public_access and config.retraining.start != "none":
+        found.append(
+            "retraining.start: the Logic App is outside of the network, so it couldn't reach the storage account while "
+            "network.publicAccess is false; write none, and let something in the network read the queue monitor-breaches"
         )
     own = set(names.tags(project="", environment="", owner="", cost_center="", more={}))
     found += [

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_azure_native import eventgrid, storage
 
+from infra.retraining_workflow import BREACH_TAG, BREACH_TEXT
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,14 +24,13 @@ BREACH_QUEUE = "monitor-breaches"
 MODEL_QUEUE = "model-changes"
 
 _PREFIX = "Microsoft.MachineLearningServices"
-_BREACH_TAG = "data.RunTags.azureml_modelmonitor_threshold_breached"
-_BREACH_TEXT = "has failed due to one or more features violating metric thresholds"
 
 
 class Events(pulumi.ComponentResource):
     """The workspace's system topic, and its subscriptions to queues of the workspace's storage account."""
 
     topic_id: pulumi.Output[str]
+    topic_name: pulumi.Output[str]
     breach_queue_name: pulumi.Output[str]
     model_queue_name: pulumi.Output[str]
 
@@ -64,6 +65,7 @@ class Events(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.topic_id = topic.id
+        self.topic_name = topic.name
         self.breach_queue_name = self._subscribe(
             f"{name}-{BREACH_QUEUE}",
             topic,
@@ -71,7 +73,7 @@ class Events(pulumi.ComponentResource):
             ["RunStatusChanged"],
             [
                 eventgrid.StringContainsAdvancedFilterArgs(
-                    operator_type="StringContains", key=_BREACH_TAG, values=[_BREACH_TEXT]
+                    operator_type="StringContains", key=f"data.RunTags.{BREACH_TAG}", values=[BREACH_TEXT]
                 )
             ],
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 import pulumi
 from pulumi_azure_native import managedidentity
@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
     from infra.scope import Scope
 
-#: ``workspace`` runs the service, ``compute`` the jobs, ``endpoint`` the deployments, ``events`` delivers events.
-Purpose = Literal["workspace", "compute", "endpoint", "events"]
-PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+#: ``workspace`` runs the service, ``compute`` the jobs, ``endpoint`` the deployments, ``events`` delivers events,
+#: ``retraining`` starts retrainings.
+Purpose = Literal["workspace", "compute", "endpoint", "events", "retraining"]
+#: Those that every platform has.
+PURPOSES: tuple[Purpose, ...] = ("workspace", "compute", "endpoint", "events")
 
 
 class Identity(pulumi.ComponentResource):

@@ -6,6 +6,7 @@ resources". Abbreviations: Microsoft's Cloud Adoption Framework.
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 
@@ -96,6 +97,10 @@ class Names:
         """2-64 characters. ``entrance`` tells the platform's private endpoints apart."""
         return self._hyphenated(f"pep-{entrance}")
 
+    def logic_app(self, model: str) -> str:
+        """1-80 characters. ``model`` tells the platform's Logic Apps apart."""
+        return self._hyphenated(f"logic-{model}")
+
     def identity(self, purpose: str) -> str:
         """3-128 letters, digits, hyphens. ``purpose`` tells the platform's identities apart."""
         return self._hyphenated(f"id-{purpose}")
@@ -130,6 +135,11 @@ def role_assignment(scope: str, principal_id: str, role_id: str) -> str:
     Azure's ids ignore case, so this does too.
     """
     return str(uuid.uuid5(_ROLE_ASSIGNMENTS, f"{scope}|{principal_id}|{role_id}".lower()))
+
+
+def claims_container(model: str) -> str:
+    """The container of the claims of a model's retraining: 3-63 lowercase letters, digits, no two hyphens together."""
+    return "retraining-" + re.sub("-{2,}", lambda hyphens: f"-{len(hyphens[0])}-", model)
 
 
 def data_folder(asset: str, version: str) -> str:

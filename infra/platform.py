@@ -63,6 +63,11 @@ class Platform(pulumi.ComponentResource):
     endpoint_auth: str | None
     breach_queue_name: pulumi.Output[str]
     model_queue_name: pulumi.Output[str]
+    event_topic_name: pulumi.Output[str]
+    storage_id: pulumi.Output[str]
+    storage_name: pulumi.Output[str]
+    vault_id: pulumi.Output[str]
+    scope: Scope
     data: Data
 
     def __init__(
@@ -223,6 +228,10 @@ class Platform(pulumi.ComponentResource):
         self.endpoint_auth = config.endpoint_auth
         self.breach_queue_name = events.breach_queue_name
         self.model_queue_name = events.model_queue_name
+        self.event_topic_name = events.topic_name
+        self.storage_id, self.storage_name = storage.account_id, storage.account_name
+        self.vault_id = vault.id
+        self.scope = scope
         self.register_outputs(
             {
                 "resourceGroupName": self.resource_group_name,

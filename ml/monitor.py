@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ml.client import Door
 
-#: The signal's name in the schedule and its reports.
+#: What the signal watches, the end of its name.
 SIGNAL = "data_drift"
 #: Azure ML runs monitors on serverless Spark; the smallest machine it takes.
 _SPARK = ("3.4", "standard_e4s_v3")
@@ -44,7 +44,7 @@ class MonitorProvider(Provider):
         found: Any = door.find(f"monitor {resource_id}", lambda: door.client.schedules.get(resource_id))
         if found is None:
             return None
-        signal = found.create_monitor.monitoring_signals.get(SIGNAL)
+        signal = found.create_monitor.monitoring_signals.get(signal_name(resource_id))
         features = set(signal.features or ()) if signal is not None else set[str]()
         hours: Any = found.trigger.schedule.hours if found.trigger.schedule else None
         hour: Any = next(iter(hours), None) if isinstance(hours, list) else hours
@@ -75,6 +75,14 @@ class MonitorProvider(Provider):
                 what, lambda: schedules.begin_disable(resource_id), lambda: schedules.get(resource_id)
             )
         door.vanish(what, lambda: schedules.begin_delete(resource_id), lambda: schedules.get(resource_id))
+
+
+def signal_name(monitor: str) -> str:
+    """The signal's name in the schedule, its reports and events.
+
+    It begins with the monitor's, as Azure's documentation asks for: events tell monitors apart by nothing else.
+    """
+    return f"{monitor}_{SIGNAL}"
 
 
 def schedule(inputs: Mapping[str, Any]) -> Any:
@@ -126,7 +134,7 @@ def schedule(inputs: Mapping[str, Any]) -> Any:
                 ml_task=MonitorTargetTasks.CLASSIFICATION,
                 endpoint_deployment_id=f"azureml:{inputs['endpoint']}:{inputs['deployment']}",
             ),
-            monitoring_signals={SIGNAL: signal},
+            monitoring_signals={signal_name(inputs["name"]): signal},
             alert_notification="azmonitoring",
         ),
     )

@@ -13,6 +13,7 @@ import pulumi
 
 from infra import config as stack_config
 from infra.platform import DataAsset, Platform
+from infra.retraining import Retraining, RetrainingInputs
 from ml import spec as model_spec
 from ml.served_model import PlatformInputs, ServedModel
 
@@ -71,6 +72,22 @@ def main() -> None:
         )
         for model, spec in specs.items()
     }
+
+    if config.retraining.start != "none":
+        loop = RetrainingInputs(
+            **{field.name: getattr(platform, field.name) for field in dataclasses.fields(RetrainingInputs)}
+        )
+        for model, spec in specs.items():
+            Retraining(
+                f"{spec.name}-retraining",
+                config.retraining,
+                config.retraining.start,
+                platform=loop,
+                model=spec.name,
+                monitor=served[model].monitor_name,
+                schedule=f"{spec.name}-retraining",
+                cool_down_hours=24,
+            )
 
     pulumi.export("resourceGroup", platform.resource_group_name)
     pulumi.export("workspace", platform.workspace_name)

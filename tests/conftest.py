@@ -14,7 +14,7 @@ from running_azure import LocalAzure, start_local_azure, stop_local_azure, uniqu
 from local.settings import LOCATION, LocalDir
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +53,12 @@ def workspace(local_azure: LocalAzure) -> Workspace:
 def empty_workspace(local_azure: LocalAzure) -> Workspace:
     """The same, with nothing in it but what one module puts there."""
     return _make_workspace(local_azure)
+
+
+@pytest.fixture(scope="session")
+def make_workspace() -> Callable[[LocalAzure], Workspace]:
+    """Makes one in a local Azure that a test runs itself."""
+    return _make_workspace
 
 
 def _make_workspace(local_azure: LocalAzure) -> Workspace:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from local.provider import wire
 from local.provider.arm_client import MANAGEMENT, ArmRequestError
@@ -21,13 +23,17 @@ Json = dict[str, Any]
 
 _STORAGE = "azure-native:storage:StorageAccount"
 _WORKSPACE = "azure-native:machinelearningservices:Workspace"
-#: Actions below a resource: its type and the action's name.
+#: Actions below a resource: its type, and the action's path, filled in from the arguments.
 _ACTIONS = {
     "azure-native:storage:listStorageAccountKeys": (_STORAGE, "listKeys"),
     "azure-native:machinelearningservices:listWorkspaceKeys": (_WORKSPACE, "listKeys"),
     "azure-native:machinelearningservices:listOnlineEndpointKeys": (
         "azure-native:machinelearningservices:OnlineEndpoint",
         "listKeys",
+    ),
+    "azure-native:logic:listWorkflowTriggerCallbackUrl": (
+        "azure-native:logic:Workflow",
+        "triggers/{triggerName}/listCallbackUrl",
     ),
     "azure-native:containerregistry:listRegistryCredentials": (
         "azure-native:containerregistry:Registry",
@@ -82,7 +88,8 @@ class Functions:
         address = wire.resource_id(fact, arguments, self.subscription_id)
         # log analytics has its keys at an older version
         version = "2020-08-01" if action == "sharedKeys" else fact.version
-        return await self.client.post(f"{address}/{action}", version)
+        path = action.format_map({name: quote(str(value), safe="") for name, value in arguments.items()})
+        return _sdk_names(await self.client.post(f"{address}/{path}", version))
 
     async def _get(self, token: str, arguments: Json) -> Json:
         fact = self.facts.resource(token)
@@ -92,6 +99,16 @@ class Functions:
             raise ArmRequestError(404, "ResourceNotFound", f"The resource '{address}' was not found.")
         identity = {"id": found.get("id", address), API_VERSION: fact.version}
         return wire.outputs(self.facts, fact, found) | identity
+
+
+def _sdk_names(found: Json) -> Json:
+    """An answer with the SDK's names for keys that have hyphens on the wire (``api-version``)."""
+    return {
+        re.sub("-(.)", lambda letter: letter[1].upper(), key): _sdk_names(value)
+        if isinstance(value, dict)
+        else value
+        for key, value in found.items()
+    }
 
 
 def _claims(token: str) -> Json:

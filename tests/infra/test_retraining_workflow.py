@@ -1,0 +1,328 @@
+"""What the Logic App of a loop does with events, on local Azure: its definition really runs."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+
+import logic_app
+import pytest
+from running_azure import start_local_azure, stop_local_azure, unique
+
+from infra.retraining_start import Loop
+from infra.retraining_workflow import BREACH_TAG, BREACH_TEXT, TRIGGER, definition
+from local.settings import LocalDir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from conftest import Workspace
+    from running_azure import LocalAzure
+
+    from infra.retraining_start import Start
+
+ML = "2025-12-01"
+BLOB = {"x-ms-version": "2021-12-02"}
+LINEAGE = "0123456789abcdef" * 4
+JOB = {
+    "jobType": "Pipeline",
+    "experimentName": "retraining",
+    "tags": {"Lineage": LINEAGE},
+    "inputs": {"champion": {"jobInputType": "literal", "value": "none"}},
+    "jobs": {"say": {"type": "command", "componentId": "azureml:nothing@latest"}},
+}
+
+
+@dataclass
+class Scene:
+    """A loop and what it stands on."""
+
+    azure: LocalAzure
+    workspace: Workspace
+    model: str
+    app: logic_app.LogicApp
+    container: str
+
+    def event(self, id_: str = "", monitor: str = "", text: str = BREACH_TEXT) -> dict[str, Any]:
+        """The event of a breach of this model's monitor."""
+        breach = f"Signal '{monitor or self.model + '-monitor'}_data_drift' {text}"
+        return {
+            "id": id_ or unique("event-"),
+            "eventType": "Microsoft.MachineLearningServices.RunStatusChanged",
+            "data": {"RunId": "run-1", "RunStatus": "Completed", "RunTags": {BREACH_TAG: breach}},
+        }
+
+    def send(self, event: dict[str, Any]) -> tuple[int, str]:
+        """Delivers an event as Event Grid does; the status, and what was said."""
+        answer = self.app.call([event])
+        return answer.status_code, answer.json()["retraining"]
+
+    def jobs(self) -> list[str]:
+        """The names of the model's jobs."""
+        _, _, body = self.azure.arm("GET", f"{self.workspace.id}/jobs?listViewType=All", api_version=ML)
+        return sorted(one["name"] for one in body["value"] if one["name"].startswith(f"{self.model}-"))
+
+    def claims(self) -> list[str]:
+        """The names of the blobs of claims."""
+        token = self.azure.token("https://storage.azure.com/.default")
+        url = f"https://{self.workspace.storage_account}.blob.core.windows.net/{self.container}?restype=container&comp=list"
+        answer = self.azure.session.get(url, headers={**BLOB, "Authorization": f"Bearer {token}"}, timeout=30)
+        return [part.partition("</Name>")[0] for part in answer.text.split("<Name>")[1:]]
+
+    def schedule(self, job: dict[str, Any] = JOB) -> None:
+        """Makes the schedule whose job retrains."""
+        properties = {
+            "isEnabled": False,
+            "trigger": {"triggerType": "Recurrence", "frequency": "week", "interval": 1},
+            "action": {"actionType": "CreateJob", "jobDefinition": job},
+        }
+        path = f"{self.workspace.id}/schedules/{self.model}-retraining"
+        self.azure.put(path, {"properties": properties}, api_version=ML)
+
+
+def scene(
+    azure: LocalAzure, workspace: Workspace, start: Start = "job", *, cool_down_hours: int = 24, **more: Any
+) -> Scene:
+    model = unique("m")
+    container = f"retraining-{model}"
+    account = f"{workspace.group_id}/providers/Microsoft.Storage/storageAccounts/{workspace.storage_account}"
+    azure.put(f"{account}/blobServices/default/containers/{container}", {}, api_version="2024-01-01")
+    identity = f"{workspace.group_id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-{model}"
+    azure.put(identity, {"location": "westeurope"}, api_version="2023-01-31")
+    loop = Loop(
+        model=model,
+        monitor=f"{model}-monitor",
+        schedule=f"{model}-retraining",
+        workspace_id=workspace.id,
+        claims=f"https://{workspace.storage_account}.blob.core.windows.net/{container}",
+        identity_id=identity,
+        cool_down_hours=cool_down_hours,
+        **more,
+    )
+    held = {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}}
+    status, body, path = logic_app.put(
+        azure, workspace.group_id, {"definition": definition(loop, start)}, identity=held
+    )
+    assert status == 201, body
+    return Scene(azure, workspace, model, logic_app.LogicApp(azure, path, TRIGGER), container)
+
+
+def name_of(one: Scene, attempt: int) -> str:
+    return f"{one.model}-{LINEAGE[:12]}-{attempt}"
+
+
+def end_of(one: Scene, job: str) -> str:
+    """The status that a job has once it has ended."""
+    deadline = time.monotonic() + 30
+    while True:
+        _, _, body = one.azure.arm("GET", f"{one.workspace.id}/jobs/{job}", api_version=ML)
+        if (status := body["properties"]["status"]) in ("Completed", "Failed", "Canceled"):
+            return str(status)
+        assert time.monotonic() < deadline, status
+        time.sleep(0.02)
+
+
+def test_the_handshake_is_answered_with_its_code(local_azure: LocalAzure, workspace: Workspace) -> None:
+    event = {
+        "id": "1",
+        "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
+        "data": {"validationCode": "c0de", "validationUrl": ""},
+    }
+    one = scene(local_azure, workspace)
+    assert one.app.call([event]).json() == {"validationResponse": "c0de"}
+    assert one.app.ended()["status"] == "Succeeded"
+    assert one.claims() == []
+
+
+def test_a_breach_submits_the_schedules_job_once_however_often_its_event_comes(
+    local_azure: LocalAzure, workspace: Workspace
+) -> None:
+    one = scene(local_azure, workspace)
+    one.schedule()
+    event = one.event("e-1")
+    assert one.send(event) == (200, "submitted")
+    assert one.jobs() == [name_of(one, 1)]
+    _, _, job = local_azure.arm("GET", f"{workspace.id}/jobs/{name_of(one, 1)}", api_version=ML)
+    assert job["properties"]["tags"] == {"Lineage": LINEAGE, "StartedBy": "run-1"}
+    assert job["properties"]["displayName"] == name_of(one, 1)
+    assert one.send(event) == (200, "this event was handled before")
+    assert one.send(one.event("e-2")) == (200, "a retraining was started within the cool-down")
+    assert one.jobs() == [name_of(one, 1)]
+    assert one.claims() == ["cool-down", "events/e-1", "events/e-2"]
+    assert {run["status"] for run in one.app.runs()} == {"Succeeded"}
+
+
+def test_events_at_the_same_time_start_one_retraining(local_azure: LocalAzure, workspace: Workspace) -> None:
+    one = scene(local_azure, workspace)
+    one.schedule()
+    url = one.app.url()
+    said: list[str] = []
+
+    def send() -> None:
+        said.append(one.app.call([one.event()], url).json()["retraining"])
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(said) == ["a retraining was started within the cool-down"] * 3 + ["submitted"]
+    assert one.jobs() == [name_of(one, 1)]
+
+
+@pytest.mark.parametrize("before", ["other-", "x"])
+def test_the_events_of_other_monitors_start_nothing(
+    local_azure: LocalAzure, workspace: Workspace, before: str
+) -> None:
+    one = scene(local_azure, workspace)
+    assert one.send(one.event(monitor=f"{before}{one.model}-monitor")) == (200, "not this monitor's breach")
+    assert one.send(one.event(text="is fine")) == (200, "not this monitor's breach")
+    no_tags = {**one.event(), "data": {"runId": "r", "runTags": None}}
+    assert one.send(no_tags) == (200, "not this monitor's breach")
+    assert one.claims() == []
+
+
+def test_once_the_cool_down_is_over_the_next_attempt_follows_a_failed_one(
+    local_azure: LocalAzure, workspace: Workspace
+) -> None:
+    # Cooling down for no time at all: over as soon as it begins.
+    one = scene(local_azure, workspace, cool_down_hours=0)
+    one.schedule()
+    assert one.send(one.event()) == (200, "submitted")
+    # The job's component isn't there.
+    assert end_of(one, name_of(one, 1)) == "Failed"
+    deadline = time.monotonic() + 10
+    while (said := one.send(one.event())) != (200, "submitted"):
+        # The blob's time has whole seconds.
+        assert said == (200, "a retraining was started within the cool-down")
+        assert time.monotonic() < deadline
+    assert one.jobs() == [name_of(one, 1), name_of(one, 2)]
+
+
+def test_a_start_that_fails_releases_its_claims_and_the_next_try_works(
+    local_azure: LocalAzure, workspace: Workspace
+) -> None:
+    one = scene(local_azure, workspace)
+    event = one.event()
+    status, said = one.send(event)
+    assert (status, one.claims()) == (500, [])
+    assert said.startswith(f"The retraining of {one.model} could not be started: ")
+    assert "Get_schedule NotFound" in said
+    run = one.app.ended()
+    assert (run["status"], run["code"], run["error"]["message"]) == ("Failed", "RetrainingNotStarted", said)
+    one.schedule({**JOB, "jobType": "Sweep"})
+    status, said = one.send(event)
+    assert (status, one.claims()) == (500, [])
+    assert "Submit_job NotImplemented" in said
+    one.schedule()
+    assert one.send(event) == (200, "submitted")
+    assert one.jobs() == [name_of(one, 1)]
+
+
+def test_claims_that_cannot_be_written_fail_the_run(local_azure: LocalAzure, workspace: Workspace) -> None:
+    one = scene(local_azure, workspace)
+    account = f"{workspace.group_id}/providers/Microsoft.Storage/storageAccounts/{workspace.storage_account}"
+    container = f"{account}/blobServices/default/containers/{one.container}"
+    local_azure.arm("DELETE", container, api_version="2024-01-01")
+    status, said = one.send(one.event())
+    assert (status, said) == (500, "The claim on the event could not be written: NotFound.")
+    assert one.app.ended()["code"] == "ClaimFailed"
+
+
+class GitHub(BaseHTTPRequestHandler):
+    """GitHub, as far as a dispatch goes."""
+
+    received: list[tuple[str, dict[str, str], Any]]
+    status = 204
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.received.append((self.path, dict(self.headers), body))
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
+        """Quiet."""
+
+
+@pytest.fixture(scope="module")
+def github() -> Generator[tuple[int, type[GitHub]]]:
+    handler = type("OwnGitHub", (GitHub,), {"received": []})
+    server = HTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port, handler
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def forwarding(
+    github: tuple[int, type[GitHub]],
+    make_workspace: Callable[[LocalAzure], Workspace],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Generator[tuple[LocalAzure, Workspace]]:
+    """A local Azure that leads api.github.com to the fake."""
+    folder: Path = tmp_path_factory.mktemp("a")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("running_azure._FOREIGN", ("AZURE_", "ARM_", "PULUMI_"))
+        patch.setenv("MLOPS_LOCAL_FORWARD", f"api.github.com=http://127.0.0.1:{github[0]}")
+        azure = start_local_azure(LocalDir(folder / "local"))
+    try:
+        yield azure, make_workspace(azure)
+    finally:
+        stop_local_azure(azure)
+
+
+def test_github_is_told_with_the_token_of_the_vault_which_stays_out_of_everything_else(
+    forwarding: tuple[LocalAzure, Workspace], github: tuple[int, type[GitHub]]
+) -> None:
+    azure, workspace = forwarding
+    received = github[1].received
+    vault = f"https://{workspace.vault}.vault.azure.net/secrets/github-token"
+    one = scene(azure, workspace, "github", repository="octo/models", token=vault)
+    event = one.event("e-1")
+    status, said = one.send(event)
+    assert (status, received, one.claims()) == (500, [], [])
+    assert "Get_token NotFound" in said
+    assert one.app.ended()["code"] == "RetrainingNotStarted"
+
+    token = f"ghp_{unique()}"
+    bearer = azure.token("https://vault.azure.net/.default")
+    azure.session.put(
+        f"{vault}?api-version=7.4",
+        json={"value": token},
+        headers={"Authorization": f"Bearer {bearer}"},
+        timeout=30,
+    ).raise_for_status()
+    github[1].status = 503
+    assert one.send(event)[0] == 500
+    github[1].status = 204
+    assert one.send(event) == (200, "dispatched")
+    path, headers, body = received[-1]
+    assert len(received) == 2
+    assert path == "/repos/octo/models/dispatches"
+    assert headers["Authorization"] == f"Bearer {token}"
+    assert headers["Accept"] == "application/vnd.github+json"
+    assert body == {
+        "event_type": "model-monitor-breached",
+        "client_payload": {
+            "model": one.model,
+            "monitor": f"{one.model}-monitor",
+            "run": "run-1",
+            "event": "e-1",
+        },
+    }
+    history = json.dumps([one.app.actions(run["name"]) for run in one.app.runs()] + one.app.runs())
+    assert token not in history
+    seen = one.app.actions(one.app.runs()[0]["name"])
+    assert "outputsLink" not in seen["Get_token"]
+    assert "inputsLink" not in seen["Dispatch"]
+    logs = [path for path in azure.dir.root.rglob("*.log") if token in path.read_text(errors="replace")]
+    assert logs == []
