@@ -19,6 +19,7 @@ from local.engine.target import Options, Targets
 
 if TYPE_CHECKING:
     from local.engine.operation import Request, Result
+    from local.engine.policy_pack import PackSource
     from local.engine.program import Program
     from local.engine.stack import Stack
 
@@ -65,8 +66,8 @@ FLAGS: Spec = {
     "--remove": BOOL,
     "--run-program": BOOL,
     "--import-pending-creates": REFUSED,
-    "--policy-pack": REFUSED,
-    "--policy-pack-config": REFUSED,
+    "--policy-pack": LIST,
+    "--policy-pack-config": LIST,
     "--plan": REFUSED,
     "--save-plan": REFUSED,
     "--import-file": REFUSED,
@@ -110,6 +111,7 @@ def run(arguments: Arguments) -> int:
 def _refuse(arguments: Arguments, kind: str) -> None:
     if arguments.positional:
         raise EngineError(f"unknown argument '{arguments.positional[0]}' for `pulumi {arguments.command}`")
+    _packs(arguments, kind)
     if kind != "update" and arguments.has("--run-program"):
         raise UnsupportedError(f"--run-program of `pulumi {arguments.command}`")
     if arguments.given("--client") and kind == "destroy" and arguments.has("--run-program"):
@@ -138,7 +140,31 @@ def _request(arguments: Arguments, kind: str, *, preview: bool) -> Request:
         ),
         parallel=max(int(text), 1),
         refresh=arguments.has("--refresh") and kind != "refresh",
+        packs=_packs(arguments, kind),
     )
+
+
+def _packs(arguments: Arguments, kind: str) -> tuple[PackSource, ...]:
+    """The policy packs that the command line names, each with the file that sets its policies."""
+    folders, files = (
+        [path for given in arguments.all(flag) for path in given.split(",") if path]
+        for flag in ("--policy-pack", "--policy-pack-config")
+    )
+    if kind != "update" and (folders or files):
+        raise EngineError(
+            f"unknown flag: --policy-pack (`pulumi {arguments.command}` runs no policies; `up` and `preview` do)"
+        )
+    if files and not folders:
+        raise EngineError('"--policy-pack-config" must be specified with "--policy-pack"')
+    if files and len(files) != len(folders):
+        raise EngineError(
+            'the number of "--policy-pack-config" flags must match the number of "--policy-pack" flags'
+        )
+    if not folders:
+        return ()
+    from local.engine.policy_pack import PackSource  # noqa: PLC0415 - gRPC is loaded for operations only
+
+    return tuple(PackSource(*pair) for pair in zip(folders, files or [""] * len(folders), strict=True))
 
 
 def _set_config(arguments: Arguments, stack: Stack) -> None:
@@ -272,7 +298,7 @@ def _exit_code(arguments: Arguments, result: Result, operation: str, stack: str)
     if result.cancelled:
         raise EngineError(f"{operation} canceled")
     if result.failed:
-        if stack:
+        if stack and not result.violated:
             raise EngineError(f"{operation} failed")
         return 1
     if arguments.has("--expect-no-changes") and result.changed:

@@ -13,7 +13,7 @@ from local.engine import step as op
 from local.engine import urn as urns
 from local.engine.delete_order import order_of_deletes
 from local.engine.difference import Diff
-from local.engine.error import EngineError, StepFailedError
+from local.engine.error import EngineError, StepFailedError, ViolationError
 from local.engine.goal import Goal
 from local.engine.property_value import equal
 from local.engine.provider import ProviderError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from local.engine.events import Stream
     from local.engine.executor import Executor
     from local.engine.planner import Planner, Registration
+    from local.engine.policies import Policies
     from local.engine.property_value import Properties
     from local.engine.resource_state import ResourceState
     from local.engine.snapshot import Snapshot
@@ -62,12 +63,14 @@ class Deployment:
         *,
         parallel: int,
         continue_on_error: bool = False,
+        policies: Policies | None = None,
     ) -> None:
         self._planner = planner
         self._plan = planner.plan
         self._executor = executor
         self._events = events
         self._continue = continue_on_error
+        self._policies = policies
         # None wakes the loop to look around.
         self._queue: asyncio.Queue[_Work | None] = asyncio.Queue()
         self._slots = asyncio.Semaphore(parallel)
@@ -116,6 +119,11 @@ class Deployment:
         state = (await self.register(goal)).state
         return f"{state.urn}::{state.id}"
 
+    @property
+    def program_has_ended(self) -> bool:
+        """Whether the program has registered everything and goes by itself."""
+        return self._program_ended
+
     def program_ended(self) -> None:
         """The program has registered everything."""
         self._program_ended = True
@@ -143,6 +151,7 @@ class Deployment:
                 await self._guarded(work, planning=True)
         if not self._stopped:
             await self._delete_the_rest()
+            await self._guarded(self._judge_stack)
         else:
             await self._drain()
         self._release()
@@ -184,7 +193,8 @@ class Deployment:
     async def _guarded(self, work: _Work, urn: str = "", *, planning: bool = False) -> None:
         try:
             await work()
-        except StepFailedError:
+        except StepFailedError as error:
+            self._continue &= not isinstance(error, ViolationError)
             self._misplanned |= planning
             self.fail()
         except _USER_ERRORS as error:
@@ -324,6 +334,18 @@ class Deployment:
             if waited and self._stopped:
                 raise StepFailedError
             await self._executor.run(step)
+
+    # -- policies
+
+    async def _judge_stack(self) -> None:
+        """Have stack policies look at what there is now; a preview fails only here, so that it shows everything."""
+        if self._policies is None or self.failed:
+            return
+        await self._policies.judge_stack(
+            list(self._plan.news.values()), {**self._plan.olds, **self._plan.news}
+        )
+        if self._policies.violated:
+            self.fail("preview failed" if self._executor.preview else "update failed")
 
     # -- deletes
 

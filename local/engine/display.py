@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from local.engine import step as op
 from local.engine import urn as urns
 from local.engine.diff_display import changes_of, detail, value_text
+from local.engine.policy_display import PolicyNotes, diff_lines, run_lines
 from local.engine.property_value import UNKNOWN_STRING
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Display:
         self._diagnostics: dict[str, list[str]] = {}
         self._diffs: dict[str, str] = {}
         self._stack: dict[str, Any] = {}
+        self._policies = PolicyNotes()
+        self._loading = False
         self._title = f"{_TITLES[kind, preview]} ({stack}):" + ("" if diff else "\n")
 
     def _print(self, text: str, colour: str = "") -> None:
@@ -118,6 +121,24 @@ class Display:
             self._diagnostic(event["diagnosticEvent"])
         elif "summaryEvent" in event:
             self._summary(event["summaryEvent"])
+        else:
+            self._policy(event)
+
+    def _policy(self, event: Event) -> None:
+        """Show an event of a policy pack."""
+        if "policyEvent" in event:
+            self._policies.note(event["policyEvent"])
+            if self._diff:
+                for line, colour in diff_lines(event["policyEvent"]):
+                    self._print(line, colour)
+        elif "policyRemediationEvent" in event:
+            self._policies.note_remediation(event["policyRemediationEvent"])
+        elif "policyLoadEvent" in event and not self._loading:
+            self._loading = True
+            if not self._diff and not self._suppress_progress:
+                self._print("Loading policy packs...: starting")
+        elif "preludeEvent" in event and self._loading and not self._diff and not self._suppress_progress:
+            self._print("Loading policy packs...: done\n")
 
     def _line(self, meta: dict[str, Any], text: str) -> None:
         prefix = PREFIX[meta["op"]]
@@ -185,6 +206,25 @@ class Display:
         self._diagnostics.setdefault(event.get("urn", ""), []).append(message)
 
     def _summary(self, event: dict[str, Any]) -> None:
+        self._print_stack()
+        packs = event["PolicyPacks"]
+        if packs and not self._diff:
+            for line, colour in self._policies.lines(packs):
+                self._print(line, colour)
+        self._print_diagnostics()
+        if not self._suppress_outputs and not self._diff:
+            self._print_outputs()
+        if self._diff or not self._policies.mandatory:  # what is refused has no counts to be proud of
+            self._print_counts(event["resourceChanges"])
+            if not self._preview:
+                self._print(f"\nDuration: {event['durationSeconds']}s")
+        if packs and self._diff:
+            for line in run_lines(packs):
+                self._print(line)
+        self._print("")
+
+    def _print_stack(self) -> None:
+        """The stack's own line comes last, with its outputs known."""
         if not self._diff and self._stack and not self._preview and self._stack.get("op") == op.CREATE:
             started = self._started.get((self._stack["urn"], op.CREATE), time.monotonic())
             self._line(self._stack, f"created ({time.monotonic() - started:.2f}s) ")
@@ -192,13 +232,6 @@ class Display:
             self._line(self._stack, "create ")
         elif not self._diff and self._stack and self._stack.get("op") == op.SAME:
             self._line(self._stack, " ")
-        self._print_diagnostics()
-        if not self._suppress_outputs and not self._diff:
-            self._print_outputs()
-        self._print_counts(event["resourceChanges"])
-        if not self._preview:
-            self._print(f"\nDuration: {event['durationSeconds']}s")
-        self._print("")
 
     def _print_diagnostics(self) -> None:
         if not self._diagnostics:

@@ -20,3 +20,7 @@ class UnsupportedError(EngineError):
 
 class StepFailedError(Exception):
     """A step ended without the effect it was made for; the reason has been shown already."""
+
+
+class ViolationError(StepFailedError):
+    """A mandatory policy forbids a resource: nothing goes on, not even with --continue-on-error."""

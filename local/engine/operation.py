@@ -23,6 +23,8 @@ from local.engine.target import Options
 if TYPE_CHECKING:
     from local.engine.deployment import Deployment
     from local.engine.events import Stream
+    from local.engine.policies import Policies
+    from local.engine.policy_pack import PackSource
     from local.engine.program import Program
     from local.engine.provider_registry import ProviderRegistry
     from local.engine.snapshot import Snapshot
@@ -40,6 +42,7 @@ class Request:
     options: Options = field(default_factory=Options)
     parallel: int = 16
     refresh: bool = False
+    packs: tuple[PackSource, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Result:
     changes: dict[str, int]
     failed: bool
     cancelled: bool
+    violated: bool  # a mandatory policy
     duration: float  # seconds
 
     @property
@@ -70,11 +74,9 @@ async def run(request: Request, stack: Stack, program: Program | None, events: S
     blinded = {
         key: "[secret]" if key in secret_keys else configs.text(value) for key, value in sorted(plain.items())
     }
-    events.emit("preludeEvent", config=blinded)
-    _warn_of_pending(state, events)
     operation = _Operation(request, stack, events, state=state, config=plain, secret_keys=secret_keys)
     try:
-        return await operation.run(program, started)
+        return await operation.run(program, started, blinded)
     finally:
         if program is not None:
             await program.stop()
@@ -122,6 +124,7 @@ class _Operation:
             lambda line: events.diagnose("info", line + "\n"),
             {},
         )
+        self._policies: Policies | None = None
         self._snapshot: Snapshot | None = None
         if not request.preview:
             self._snapshot = Snapshot(stack.store, state, stack.crypter)
@@ -131,13 +134,16 @@ class _Operation:
             if request.kind == "update" or package in packages:
                 self._host.start(package).add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    async def run(self, program: Program | None, started: float) -> Result:
-        self._report_duration_from = started
+    async def run(self, program: Program | None, started: float, blinded: dict[str, str]) -> Result:
         changes: dict[str, int] = {}
         failed = False
         resources = list(self._state.resources)
         deployment: Deployment | None = None
         try:
+            if self._request.packs:
+                self._policies = await self._load_policies()
+            self._events.emit("preludeEvent", config=blinded)
+            _warn_of_pending(self._state, self._events)
             if self._state.operations:
                 resources = await self._settle(resources)
             if self._request.kind == "refresh" or self._request.refresh:
@@ -149,19 +155,39 @@ class _Operation:
                 failed = deployment.failed
         finally:
             await self._host.close()
+            if self._policies:
+                await self._policies.close()
             if self._snapshot:
                 self._snapshot.close()
         result = Result(
-            changes, failed, bool(deployment and deployment.cancelled), time.monotonic() - started
+            changes,
+            failed,
+            cancelled=bool(deployment and deployment.cancelled),
+            violated=bool(self._policies and self._policies.violated),
+            duration=time.monotonic() - started,
         )
         self._events.emit(
             "summaryEvent",
             maybeCorrupt=False,
             durationSeconds=int(result.duration),
             resourceChanges=changes,
-            PolicyPacks={},
+            PolicyPacks=self._policies.names if self._policies else {},
         )
         return result
+
+    async def _load_policies(self) -> Policies:
+        from local.engine.policies import load  # noqa: PLC0415
+        from local.engine.policy_pack import StackFacts  # noqa: PLC0415
+
+        facts = StackFacts(
+            project=self._stack.project.name,
+            stack=self._stack.name,
+            organization=ORGANIZATION,
+            preview=self._request.preview,
+            config={key: configs.text(value) for key, value in self._config.items()},
+            secret_keys=self._secret_keys,
+        )
+        return await load(self._request.packs, facts, self._events)
 
     async def _settle(self, resources: list[Any]) -> list[Any]:
         """Account for what an interrupted operation had begun."""
@@ -230,12 +256,13 @@ class _Operation:
         providers = ProviderRegistry(self._host, builtin, plan.olds)
         executor = Executor(providers, self._snapshot, self._events)
         deployment = Deployment(
-            Planner(plan, providers, self._events),
+            Planner(plan, providers, self._events, self._policies),
             executor,
             self._events,
             self._snapshot,
             parallel=request.parallel,
             continue_on_error=request.options.continue_on_error,
+            policies=self._policies,
         )
         self._on_interrupt(deployment)
         if program is None:
@@ -301,7 +328,7 @@ class _Operation:
         running = asyncio.ensure_future(run_program())
         try:
             await deployment.run()
-            if not deployment.failed:
+            if deployment.program_has_ended or not deployment.failed:
                 await running
         finally:
             await server.stop(None if deployment.failed else 0.05)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from local.engine.events import Stream
     from local.engine.goal import Goal
+    from local.engine.policies import Policies
     from local.engine.property_value import Properties
     from local.engine.provider_registry import ProviderRegistry
     from local.engine.resource_state import ResourceState
@@ -37,8 +38,11 @@ class Registration:
 class Planner:
     """Decides registrations, one at a time."""
 
-    def __init__(self, plan: Plan, providers: ProviderRegistry, events: Stream) -> None:
+    def __init__(
+        self, plan: Plan, providers: ProviderRegistry, events: Stream, policies: Policies | None = None
+    ) -> None:
         self.plan = plan
+        self._policies = policies
         self._providers = providers
         self._events = events
 
@@ -62,6 +66,8 @@ class Planner:
             )
         elif old is not None:
             new.inputs = ignoring(goal.inputs, old.inputs, goal.ignore_changes)
+        if self._policies is not None and plan.is_target(new):
+            await self._policies.judge(goal, new, self._provider_state(new))
         steps = plan.undiffed(goal, old, new)
         if steps is not None or old is None:
             return steps or []
@@ -97,6 +103,8 @@ class Planner:
             return plan.updated(old, new, diff)
         if goal.custom:
             new.inputs = await self._checked(registration, None, goal.inputs)
+            if self._policies is not None:
+                await self._policies.remediate(goal, new, self._provider_state(new), again=True)
         dependents = await self._dependents(old) if plan.deletes_first(goal, diff) else []
         return plan.replaced(goal, old, new, diff, dependents)
 
@@ -117,6 +125,10 @@ class Planner:
         if failures:
             raise StepFailedError
         return inputs
+
+    def _provider_state(self, new: ResourceState) -> ResourceState | None:
+        urn, _ = urns.split_reference(new.provider)
+        return self.plan.news.get(urn) or self.plan.olds.get(urn)
 
     async def _provider_replaced(self, old: ResourceState, new: ResourceState) -> bool:
         """Whether a resource's provider changed so that it can't manage what the old one made."""

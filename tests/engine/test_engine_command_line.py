@@ -114,7 +114,8 @@ def test_a_preview_as_json_has_the_official_steps(stack) -> None:
     ("words", "named"),
     [
         (["policy", "new", "x"], "`pulumi policy"),
-        (["up", "--policy-pack", "x"], "--policy-pack"),
+        (["up", "--plan", "x"], "--plan"),
+        (["stack", "tag", "ls", "--json"], "`pulumi stack tag"),
         (["preview", "--save-plan", "x"], "--save-plan"),
         (["import", "a:b:C", "x", "1"], "`pulumi import"),
         (["new", "python"], "`pulumi new"),
