@@ -5,6 +5,8 @@ The tests share one stack and run in this order, in one worker (a file is one wo
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 import os
 import re
@@ -86,6 +88,51 @@ def test_an_unmodified_ml_client_lists_invokes_and_reads_traffic(deployed: Deplo
     assert [row["late"] for row in seen["answer"]] == [False, True]
     assert seen["tags"]["DataLineageVersion"] == "flights:2013.1"
     assert 0.8 < float(seen["tags"]["auc"]) < 1
+
+
+def test_a_folder_of_flights_becomes_one_file_of_predictions(deployed: Deployed, tmp_path: Path) -> None:
+    with gzip.open(_REPOSITORY / "models" / "flight_delay" / "data" / "2013-04.csv.gz", "rt") as stream:
+        header, *flights = csv.reader(stream)
+    folder = tmp_path / "flights"
+    folder.mkdir()
+    days = {f"2013-04-{day:02}.csv": [row for row in flights if int(row[2]) == day] for day in range(1, 6)}
+    for name, rows in days.items():
+        with (folder / name).open("w", newline="") as stream:
+            csv.writer(stream).writerows([header, *rows])
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ops",
+            "score",
+            "flight_delay",
+            str(folder),
+            "-o",
+            "predictions.csv",
+            "--json",
+        ],
+        cwd=tmp_path,
+        env={**deployed.client_environ(), "PYTHONPATH": str(_REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert (told["files"], told["rows"]) == (5, sum(map(len, days.values())))
+    with (tmp_path / "predictions.csv").open() as stream:
+        scored = list(csv.reader(stream))
+    # A file's flights in their order, each once.
+    for name, rows in days.items():
+        assert [int(row) for file, row, *_ in scored if file == name] == list(range(len(rows)))
+    delay = header.index("arr_delay")
+    arrived = [
+        (float(days[file][int(row)][delay]) > 15, float(probability))
+        for file, row, probability, _ in scored
+        if days[file][int(row)][delay] != "NA"
+    ]
+    late, in_time = ([probability for was, probability in arrived if was is late] for late in (True, False))
+    assert sum(late) / len(late) > 3 * sum(in_time) / len(in_time)
 
 
 def test_the_drift_report_is_a_page_of_the_monitored_features(deployed: Deployed, tmp_path: Path) -> None:
