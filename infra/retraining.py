@@ -7,12 +7,13 @@ Event Grid is given it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import pulumi
 from pulumi_azure_native import eventgrid, logic, managedidentity, storage
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from infra import names, retraining_workflow
 from infra.access import RETRAINING_ROLES, Access, Grant
@@ -25,6 +26,19 @@ if TYPE_CHECKING:
     from infra.scope import Scope
 
 _RUN_STATUS = "Microsoft.MachineLearningServices.RunStatusChanged"
+
+
+def _secret_name(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z-]{1,127}", text):
+        # Not shown: it may be the token itself, which has underscores.
+        raise ValueError(
+            "no secret of a key vault can have this name, so no token could be read; write the secret's name, 1 to 127 "
+            "letters, digits and hyphens, and put the token itself into the vault"
+        )
+    return text
+
+
+SecretName = Annotated[str, AfterValidator(_secret_name)]
 
 
 class RetrainingConfig(Section):
@@ -41,9 +55,8 @@ class RetrainingConfig(Section):
         breaks="GitHub is told of the breach in a repository",
         write="OWNER/NAME",
     )
-    token_secret: str = setting(
+    token_secret: SecretName = setting(
         "github-token",
-        pattern=r"^[0-9A-Za-z-]{1,127}$",
         breaks="GitHub's token is read from a secret of the platform's key vault",
         write="the secret's name, 1 to 127 letters, digits and hyphens, never the token",
     )

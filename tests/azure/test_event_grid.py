@@ -13,6 +13,7 @@ import pytest
 from running_azure import LocalAzure, unique
 
 from local.azure.event_filter import matches
+from local.azure.outbound import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -168,3 +169,27 @@ def test_an_event_arrives_in_the_queue_of_those_who_asked_for_it() -> None:
     asyncio.run(run())
     assert [(account, queue) for account, queue, _ in sent] == [("acct", "events")] * 2
     assert json.loads(base64.b64decode(sent[0][2]))["subject"] == EVENT["subject"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "attempts"),
+    [([200], 1), ([500, 404, 202], 3), ([400], 1), ([503, 403, 200], 2), ([500] * 9, 5)],
+)
+def test_what_a_web_hook_answers_decides_whether_an_event_comes_again(
+    monkeypatch: pytest.MonkeyPatch, answers: list[int], attempts: int
+) -> None:
+    from local.azure import event_delivery
+
+    left = list(answers)
+    url = "https://prod-01.westeurope.logic.azure.com/workflows/x/triggers/y/paths/invoke?sig=secret"
+    destination = {"endpointType": "WebHook", "properties": {"endpointUrl": url}}
+
+    async def send(_azure: object, _method: str, sent: str, **_: object) -> Reply:
+        assert sent == url
+        return Reply(left.pop(0), {}, b"")
+
+    monkeypatch.setattr("local.azure.outbound.send", send)
+    monkeypatch.setattr("local.azure.event_delivery._WAITS", (0, 0, 0, 0))
+    azure: Any = object()
+    asyncio.run(event_delivery.deliver(azure, "sub", destination, {"id": "1", **EVENT}))
+    assert len(answers) - len(left) == attempts
