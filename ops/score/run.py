@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: Where files are uploaded to, below the workspace's own datastore.
 _DATASTORE = "workspaceblobstore"
 _AT_ONCE = 8
+#: What was deployed a while ago needs no waiting for permissions.
+_PERMISSION_SECONDS = 20.0
 #: The output of every batch job.
 _SCORE = "score"
 #: Where a failed step's own words are: the script's errors, else what it all printed.
@@ -57,7 +59,7 @@ class Scored:
 def run(console: Console, target: Target, wanted: Wanted) -> Scored:
     """Uploads, invokes, waits, downloads."""
     began = time.monotonic()
-    settings = Settings(subscription(target.subscription))
+    settings = Settings(subscription(target.subscription), permission_timeout=_PERMISSION_SECONDS)
     door = Door(settings, target.resource_group, target.workspace, say=console.print)
     with console.status("Connecting") as status:
 
