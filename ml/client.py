@@ -248,7 +248,8 @@ def _silent(*_arguments: object, **_options: object) -> None:
 
 def _quiet() -> None:
     """azure-ai-ml announces experimental classes and every upload; failures arrive as exceptions anyway."""
-    own = [name for name in logging.root.manager.loggerDict if name.startswith("azure.ai.ml.")]
+    # A copy: other threads make loggers meanwhile.
+    own = [name for name in list(logging.root.manager.loggerDict) if name.startswith("azure.ai.ml.")]
     for name in ("azure", "azure.ai.ml", "azure.identity", "azure.core", "msrest", *own):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
