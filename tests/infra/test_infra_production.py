@@ -1,0 +1,109 @@
+"""Production on local Azure: its own policies, mandatory, let it through, and stop what breaks them before anything is made."""
+
+import pytest
+import yaml
+from deployed_stack import Stack
+from recorded_program import REPOSITORY
+
+from local.settings import PRINCIPAL_ID
+
+DEPLOYERS = {"deployers": [{"id": PRINCIPAL_ID, "type": "ServicePrincipal"}]}
+
+
+def policies(level):
+    folder = REPOSITORY / "policy"
+    return ("--policy-pack", str(folder), "--policy-pack-config", str(folder / f"{level}.json"))
+
+
+@pytest.fixture(scope="module")
+def stack(local_azure, tmp_path_factory):
+    """Production's settings, without models and without protection, which a test couldn't destroy; deployed."""
+    made = Stack(tmp_path_factory.mktemp("prod"), local_azure, "prod", access=DEPLOYERS, protect=False)
+    said = made.run("up", "--yes", "--skip-preview", *policies("prod"))
+    assert "✅ mlops-policies" in said
+    return made
+
+
+def test_production_passes_its_mandatory_policies_a_second_time_and_nothing_changes(stack):
+    stack.run("refresh", "--yes", "--expect-no-changes")
+    said = stack.run("up", "--yes", "--skip-preview", "--expect-no-changes", *policies("prod"))
+    assert "✅ mlops-policies" in said
+
+
+def test_what_production_stands_on_is_behind_private_endpoints(stack, local_azure):
+    resources = stack.resources()
+    for name, groups, api_version in (
+        ("mlops-workspace-workspace", {"amlworkspace"}, "2025-12-01"),
+        ("mlops-storage-account", {"blob", "file", "queue", "table"}, "2024-01-01"),
+        ("mlops-storage-lake", {"blob", "dfs"}, "2024-01-01"),
+        ("mlops-vault-vault", {"vault"}, "2024-11-01"),
+        ("mlops-registry-registry", {"registry"}, "2023-07-01"),
+    ):
+        _, _, found = local_azure.arm("GET", resources[name]["id"], api_version=api_version)
+        connections = found["properties"]["privateEndpointConnections"]
+        assert {group for one in connections for group in one["properties"]["groupIds"]} == groups
+        assert found["properties"]["publicNetworkAccess"] == "Disabled"
+    cluster = resources["mlops-compute-cpu"]["outputs"]["properties"]["properties"]
+    assert cluster["enableNodePublicIp"] is False
+    assert cluster["subnet"]["id"] == resources["mlops-network-compute"]["id"]
+
+
+def test_production_is_destroyed_without_anything_left(stack, local_azure):
+    group = stack.resources()["mlops-group"]["id"]
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert stack.resources() == {}
+    assert local_azure.arm("GET", group, api_version="2024-03-01")[0] == 404
+
+
+def test_production_with_its_model_passes_before_it_is_deployed(local_azure, tmp_path):
+    planned = Stack(tmp_path, local_azure, "prod", access=DEPLOYERS, models=["flight_delay"])
+    said = planned.run("preview", *policies("prod"))
+    assert "✅ mlops-policies" in said
+    assert "[mandatory]" not in said
+
+
+def test_development_is_told_what_production_would_refuse_and_goes_on(local_azure, tmp_path):
+    planned = Stack(tmp_path, local_azure, "dev", access=DEPLOYERS)
+    said = planned.run("preview", *policies("dev"))
+    for name in (
+        "public-access",
+        "private-endpoints",
+        "local-authentication",
+        "purge-protection",
+        "diagnostic-settings",
+    ):
+        assert f"  {name}  (" in said
+    assert "[mandatory]" not in said
+
+
+PROGRAM = """
+import pulumi
+from pulumi_azure_native import resources, storage
+
+group = resources.ResourceGroup("group", tags={"owner": "us"})
+storage.StorageAccount(
+    "account", resource_group_name=group.name, kind="StorageV2", sku={"name": "Standard_LRS"}, location="eastus"
+)
+"""
+
+
+def test_a_violation_stops_an_update_before_its_first_change(local_azure, tmp_path):
+    (tmp_path / "__main__.py").write_text(PROGRAM)
+    stack = Stack(tmp_path, local_azure, "prod")
+    project = {
+        "name": "tiny",
+        "runtime": {"name": "python", "options": {"virtualenv": str(REPOSITORY / ".venv")}},
+    }
+    (tmp_path / "Pulumi.yaml").write_text(yaml.safe_dump(project))
+    stack.command("stack", "init", "tiny", cwd=tmp_path)
+    result = stack.attempt("up", "--yes", "--stack", "tiny", *policies("prod"), cwd=tmp_path)
+    assert result.returncode != 0
+    said = result.stdout + result.stderr
+    for name in ("public-access", "local-authentication", "tls", "tags", "regions", "private-endpoints"):
+        assert f"  {name}  (" in said
+    assert "location is eastus; allowed are northeurope, westeurope" in said
+    status, _, groups = local_azure.arm(
+        "GET", f"/subscriptions/{local_azure.subscription_id}/resourceGroups", api_version="2024-03-01"
+    )
+    assert status == 200
+    assert not [group["name"] for group in groups["value"] if group["name"].startswith("group")]
