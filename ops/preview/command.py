@@ -89,7 +89,11 @@ def role_names() -> dict[str, str]:
     """The names of the roles that this platform assigns, by id."""
     from infra.access import Role  # noqa: PLC0415 (loads Pulumi's SDK)
 
-    return {role.value: role.name.replace("_", " ").title() for role in Role}
+    words = {"azureml": "AzureML", "acr": "Acr"}
+    return {
+        role.value: " ".join(words.get(word, word.title()) for word in role.name.lower().split("_"))
+        for role in Role
+    }
 
 
 def _concerns(text: str) -> list[Concern]:

@@ -143,14 +143,14 @@ def _shares(shares: Any) -> str:
 
 
 def _how(traffic: Mapping[str, Any]) -> str:
-    """By canary or blue-green, with the steps."""
-    strategy = traffic.get("strategy")
-    if not isinstance(strategy, str) or not strategy:
+    """By canary or blue-green, with the steps; only a move of everything to one deployment goes by steps."""
+    steps, shares = traffic.get("steps"), traffic.get("shares")
+    if not isinstance(steps, list) or not steps or not isinstance(shares, dict):
         return ""
-    steps = traffic.get("steps")
-    if strategy != "canary" or not isinstance(steps, list) or not steps:
-        return f" by {strategy}"
-    return f" by {strategy} {' → '.join(_number(step) for step in cast('list[Any]', steps))} %"
+    if [share for share in cast("dict[str, Any]", shares).values() if share] != [100]:
+        return ""
+    numbers = [_number(step) for step in cast("list[Any]", steps)]
+    return f" by canary {' → '.join(numbers)} %" if len(numbers) > 1 else " by blue-green"
 
 
 def _model(resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

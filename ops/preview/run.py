@@ -69,16 +69,13 @@ def run(
         code, out, said = _follow(command, environment, log)
         events = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     if code and not out.strip():
-        raise Failure(f"the preview of {stack} failed: {reason(said)}")
-    try:
-        seen = plan.read(out, source=f"the preview of {stack}", events=events)
-    except Failure as failure:
-        raise Failure(str(failure)) from None
+        raise Failure(f"the preview of {stack} failed: {reason(said)}", code=2)
+    seen = plan.read(out, source=f"the preview of {stack}", events=events)
     if not code:
         return Ran(seen)
     broken = [violation.policy for violation in seen.violations if violation.mandatory]
     if not broken:
-        raise Failure(f"the preview of {stack} failed: {reason(said)}")
+        raise Failure(f"the preview of {stack} failed: {reason(said)}", code=2)
     return Ran(seen, f"mandatory policies refuse this change: {', '.join(dict.fromkeys(broken))}")
 
 

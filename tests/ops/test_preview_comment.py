@@ -108,23 +108,28 @@ def test_replacements_deletions_traffic_models_and_access_come_in_this_order() -
     [
         (
             {"endpoint": "e", "shares": {"m-1234": 100}},
-            {"endpoint": "e", "shares": {"m-5678": 100}, "strategy": "canary", "steps": [10.0, 50.0, 100.0]},
+            {"endpoint": "e", "shares": {"m-5678": 100}, "steps": [10.0, 50.0, 100.0]},
             "of e: m-1234 100 % → m-5678 100 % by canary 10 → 50 → 100 %",
         ),
         (
             {"endpoint": "e", "shares": {"m-1234": 100}},
-            {"endpoint": "e", "shares": {"m-5678": 100}, "strategy": "blue-green", "steps": [100]},
+            {"endpoint": "e", "shares": {"m-5678": 100}, "steps": [100]},
             "of e: m-1234 100 % → m-5678 100 % by blue-green",
         ),
         (
-            {"endpoint": "e", "shares": {"m-1234": 100}, "strategy": "canary"},
-            {"endpoint": "e", "shares": {"m-1234": 100}, "strategy": "blue-green"},
+            {"endpoint": "e", "shares": {"m-1234": 100}, "steps": [100]},
+            {"endpoint": "e", "shares": {"m-1234": 100}, "steps": [10, 100]},
             "of e: stays m-1234 100 %; how it moves next time changes",
         ),
         (
             {"endpoint": "e", "shares": {"m-1234": 100}},
             {"endpoint": UNKNOWN, "shares": UNKNOWN},
             "of traffic: m-1234 100 % → known after up",
+        ),
+        (
+            {"endpoint": "e", "shares": {"m-1234": 100}},
+            {"endpoint": "e", "shares": {"m-1234": 50, "m-5678": 50}, "steps": [10, 100]},
+            "of e: m-1234 100 % → m-1234 50 %, m-5678 50 %",
         ),
         (
             {"endpoint": "e", "shares": {"m-1234": 100}, "unfinished": None},
