@@ -65,7 +65,9 @@ class ModelProvider(Provider):
         if all(olds.get(key) == news.get(key) for key in ("name", "serving", "workspace")):
             news["outlook"] = olds.get("outlook")
         else:
-            news["outlook"] = "; ".join(filter(None, (why, _outlook(door, news))))
+            # Of a retrained lineage it is said already where it comes from.
+            own = news["serving"] == news["lineage"]
+            news["outlook"] = "; ".join(filter(None, (why, own and _outlook(door, news))))
         return []
 
     def make(self, door: Door, inputs: Props) -> Made:

@@ -46,9 +46,9 @@ def choose(door: Door, model: str, own: str, retraining: Retraining, endpoint: s
     short = retraining.lineage[:12]
     attempt = training.latest(door, model, retraining.lineage)
     if attempt.phase is training.Phase.COMPLETED:
-        why = f"{model}: retraining job {attempt.job} has passed its gate: lineage {short} is served"
+        why = f"{model}: retraining job {attempt.job} has passed its gate: `up` will serve lineage {short}"
     elif version := _registered(door, model, retraining.lineage):
-        why = f"{model}: version {version} is a retrained one: lineage {short} is served"
+        why = f"{model}: version {version} is a retrained one: `up` will serve lineage {short}"
     else:
         return Choice(own)
     failed = progress.of(door, endpoint) if endpoint else None
@@ -58,7 +58,7 @@ def choose(door: Door, model: str, own: str, retraining: Retraining, endpoint: s
         and failed.candidate == retraining.deployment
     ):
         return Choice(
-            own, f"{model}: the rollout of retrained lineage {short} failed: {own[:12]} is served on"
+            own, f"{model}: the rollout of retrained lineage {short} failed: `up` will serve {own[:12]}"
         )
     return Choice(retraining.lineage, why)
 

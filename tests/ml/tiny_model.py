@@ -36,10 +36,12 @@ PIPELINE = {
         "train": {
             "type": "command",
             "code": "src",
-            "command": "python train.py ${{inputs.prepared}} ${{inputs.scale}} ${{outputs.model}} ${{outputs.reference}}",
+            "command": "python train.py ${{inputs.prepared}} ${{inputs.scale}} ${{inputs.champion}} "
+            "${{outputs.model}} ${{outputs.reference}}",
             "inputs": {
                 "prepared": "${{parent.jobs.prepare.outputs.prepared}}",
                 "scale": "${{parent.inputs.scale}}",
+                "champion": "${{parent.inputs.champion}}",
             },
             "outputs": {"model": "${{parent.outputs.model}}", "reference": "${{parent.outputs.reference}}"},
         },
@@ -53,7 +55,7 @@ shutil.copy(source / "numbers.csv", target / "numbers.csv")
 """
 TRAIN = """
 import json, os, pathlib, sys, time
-prepared, scale, model, reference = sys.argv[1:]
+prepared, scale, champion, model, reference = sys.argv[1:]
 if float(scale) < 0:
     sys.exit("the scale must not be negative")
 if float(scale) >= 100:
@@ -66,7 +68,11 @@ for folder in (model, reference):
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
 mean = sum(numbers) / len(numbers) * float(scale)
 (pathlib.Path(model) / "model.json").write_text(json.dumps({"mean": mean}))
-(pathlib.Path(model) / "metrics.json").write_text(json.dumps({"mean": mean, "count": len(numbers)}))
+metrics = {"mean": mean, "count": len(numbers)}
+if champion != "none":
+    served = next(pathlib.Path(champion).rglob("model.json"))
+    metrics["champion_mean"] = json.loads(served.read_text())["mean"]
+(pathlib.Path(model) / "metrics.json").write_text(json.dumps(metrics))
 verdict = {"passed": float(scale) != 99, "outcome": "passed without a champion", "reason": "99 is too odd"}
 (pathlib.Path(model) / "gate.json").write_text(json.dumps(verdict))
 if float(scale) != 7:
