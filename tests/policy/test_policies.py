@@ -355,3 +355,7 @@ def test_every_policy_says_why_and_what_to_write():
         assert rule.fix.endswith(".")
         assert rule.link.startswith("https://learn.microsoft.com/")
         assert json.dumps({key: dict(schema) for key, schema in rule.settings.items()})
+
+
+def test_the_guides_table_is_current():
+    assert checklist.written() == checklist.table(), "run `python -m policy.checklist --write`"
