@@ -5,6 +5,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import psutil
 import pytest
 from azure.ai.ml import Input, MLClient, Output
 from azure.ai.ml.constants._endpoint import EndpointInvokeFields
@@ -23,6 +26,8 @@ from azure.ai.ml.entities import (
 from azure.ai.ml.exceptions import JobException
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from running_azure import LocalAzure, unique
+
+from local.azure.machine_learning import batch_driver
 
 #: Says for each file who scored it, with which others, and how; the file's first line can ask for trouble.
 SCRIPT = """\
@@ -205,6 +210,64 @@ def test_one_file_a_data_asset_and_a_place_of_ones_own_for_the_rows(batch: Batch
     (target,) = (batch.folder / jobs[1].name).rglob("rows.csv")
     assert target.name == "rows.csv"
     assert batch.client.jobs.get(jobs[1].name).outputs["score"].path == f"{place}/"
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+def test_the_place_and_size_of_a_job_can_be_overridden_as_the_documentation_does(batch: Batch, by_id: bool):
+    store = batch.client.datastores.get("workspaceblobstore")
+    folder = unique("mine-")
+    job = batch.invoke(
+        batch.files(a="ok 1", b="ok 2", c="ok 3"),
+        params_override=[
+            {"mini_batch_size": "3"},
+            {"compute.instance_count": "1"},
+            {"output_dataset.datastore_id": f"azureml:{store.id if by_id else store.name}"},
+            {"output_dataset.path": folder},
+            {"output_file_name": "rows.txt"},
+        ],
+    )
+    assert [size for _, size, _, _ in batch.lines(job.name)] == ["3", "3", "3"]
+    assert (batch.folder / job.name / "named-outputs" / "score" / "rows.txt").is_file()
+    assert "3 files in 1 mini-batches of 3, 1 workers" in batch.log(job.name)
+    place = batch.client.jobs.get(job.name).outputs["score"].path
+    assert place == f"azureml://datastores/workspaceblobstore/paths/{folder}/"
+
+
+def test_a_cancelled_job_ends_with_its_processes(batch: Batch, local_azure: LocalAzure):
+    job = batch.invoke(batch.files(a="sleep 1"), deployment="strict")
+    code = local_azure.dir.jobs / job.name / "batchscoring" / "code"
+    deadline = time.monotonic() + 30
+    while not (code / "a.txt.tries").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    batch.client.jobs.begin_cancel(job.name).result()
+    assert batch.ended(job.name) == "Canceled"
+    (child,) = batch.client.jobs.list(parent_job_name=job.name)
+    assert child.status == "Canceled"
+    assert not [one for one in psutil.process_iter(["cwd"]) if str(code) in (one.info["cwd"] or "")]
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (
+            pd.DataFrame({"file": ["a.csv", "my file.csv"], "p": [0.5, None], "late": [True, False]}),
+            (2, 'a.csv 0.5 True\n"my file.csv"  False\n'),
+        ),
+        (["a.csv,1", "b.csv,2"], (2, "a.csv,1\nb.csv,2\n")),
+        ([["a.csv", 1]], (1, "['a.csv', 1]\n")),
+        (np.array([1, 2]), (2, "1\n2\n")),
+        ([], (0, "")),
+    ],
+)
+def test_results_become_lines_as_azure_writes_them(result, expected: tuple[int, str]):
+    assert batch_driver.rows(result) == expected
+
+
+@pytest.mark.parametrize("result", [None, "text", {"a": 1}, 3])
+def test_a_result_that_is_no_list_is_refused(result):
+    with pytest.raises(TypeError, match="it must return a list or a pandas DataFrame"):
+        batch_driver.rows(result)
 
 
 def test_a_file_that_fails_is_tried_again_and_then_fails_the_job(batch: Batch):
