@@ -97,8 +97,8 @@ class Retraining(pulumi.ComponentResource):
         platform: RetrainingInputs,
         model: str,
         monitor: pulumi.Output[str],
-        schedule: pulumi.Input[str],
-        cool_down_hours: int,
+        schedule: pulumi.Input[str | None],
+        cool_down_hours: float,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Makes the loop.
@@ -170,11 +170,11 @@ class Retraining(pulumi.ComponentResource):
                     Loop(
                         model=model,
                         monitor=known["monitor"],
-                        schedule=known["schedule"],
+                        schedule=known["schedule"] or "",
                         workspace_id=known["workspace_id"],
                         claims=f"https://{known['account']}.blob.core.windows.net/{known['container']}",
                         identity_id=known["identity_id"],
-                        cool_down_hours=cool_down_hours,
+                        cool_down_minutes=round(cool_down_hours * 60),
                         repository=config.repository or "",
                         token=f"https://{known['vault']}.vault.azure.net/secrets/{config.token_secret}",
                     ),

@@ -46,7 +46,7 @@ class Loop:
     claims: str
     #: the id of the user-assigned identity that everything is done as
     identity_id: str
-    cool_down_hours: int
+    cool_down_minutes: int
     #: ``OWNER/NAME`` (``github``)
     repository: str = ""
     #: the URL of the secret with GitHub's token (``github``)

@@ -62,7 +62,7 @@ def definition(loop: Loop, start: Start) -> Json:
         ),
     }
     parameters: Json = {name: {"type": "String", "defaultValue": value} for name, value in values.items()}
-    parameters["coolDownHours"] = {"type": "Int", "defaultValue": loop.cool_down_hours}
+    parameters["coolDownMinutes"] = {"type": "Int", "defaultValue": loop.cool_down_minutes}
     return {
         "$schema": _SCHEMA,
         "contentVersion": "1.0.0.0",
@@ -145,7 +145,7 @@ def _data(capital: str, small: str, default: str, of: str = "") -> str:
 
 
 def _cool_down(loop: Loop) -> Json:
-    since = "@{addHours(utcNow(), mul(-1, parameters('coolDownHours')), 'R')}"
+    since = "@{addMinutes(utcNow(), mul(-1, parameters('coolDownMinutes')), 'R')}"
     return {
         "Claim_cool_down": _blob(loop, "PUT", "cool-down", {"If-None-Match": "*"}),
         "Renew_cool_down": _blob(loop, "PUT", "cool-down", {"If-Unmodified-Since": since})

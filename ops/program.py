@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra import config as stack_config
+from infra.alias import without_api_versions
 from infra.platform import DataAsset, Platform
 from infra.retraining import Retraining, RetrainingInputs
 from ml import spec as model_spec
 from ml.served_model import PlatformInputs, ServedModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+#: A model without the section is retrained by others, who decide with what.
+NO_RETRAINING = model_spec.RetrainingSpec(parameters={})
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -52,12 +55,29 @@ def data_assets(specs: Iterable[model_spec.ModelSpec]) -> list[DataAsset]:
     return list(found.values())
 
 
+def check_loop(config: stack_config.StackConfig, specs: Mapping[str, model_spec.ModelSpec]) -> None:
+    """Where a breach starts a job, every model must say which."""
+    for model, spec in specs.items():
+        if config.retraining.start == "job" and spec.retraining_lineage is None:
+            raise pulumi.RunError(
+                f"{pulumi.get_project()}:retraining.start: {config.models_folder}/{model}/model.yaml has no retraining, so a "
+                "breach would start no job; add the section `retraining`, or write none or github"
+            )
+
+
 def main() -> None:
     """Everything is read and checked before the first resource."""
     config = stack_config.load()
     specs = {model: read_spec(config.models_folder, model) for model in config.models}
 
-    platform = Platform(config.project, config, data_assets(specs.values()))
+    check_loop(config, specs)
+
+    platform = Platform(
+        config.project,
+        config,
+        data_assets(specs.values()),
+        pulumi.ResourceOptions(transformations=[without_api_versions]),
+    )
     inputs = PlatformInputs(
         **{field.name: getattr(platform, field.name) for field in dataclasses.fields(PlatformInputs)}
     )
@@ -85,8 +105,8 @@ def main() -> None:
                 platform=loop,
                 model=spec.name,
                 monitor=served[model].monitor_name,
-                schedule=f"{spec.name}-retraining",
-                cool_down_hours=24,
+                schedule=served[model].retraining_schedule_name,
+                cool_down_hours=(spec.retraining or NO_RETRAINING).cool_down_hours,
             )
 
     pulumi.export("resourceGroup", platform.resource_group_name)

@@ -81,7 +81,7 @@ class Scene:
 
 
 def scene(
-    azure: LocalAzure, workspace: Workspace, start: Start = "job", *, cool_down_hours: int = 24, **more: Any
+    azure: LocalAzure, workspace: Workspace, start: Start = "job", *, cool_down_minutes: int = 60, **more: Any
 ) -> Scene:
     model = unique("m")
     container = f"retraining-{model}"
@@ -96,7 +96,7 @@ def scene(
         workspace_id=workspace.id,
         claims=f"https://{workspace.storage_account}.blob.core.windows.net/{container}",
         identity_id=identity,
-        cool_down_hours=cool_down_hours,
+        cool_down_minutes=cool_down_minutes,
         **more,
     )
     held = {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}}

@@ -101,7 +101,7 @@ def test_once_the_cool_down_is_over_the_next_attempt_follows_a_failed_one(
     local_azure: LocalAzure, workspace: Workspace
 ) -> None:
     # Cooling down for no time at all: over as soon as it begins.
-    one = scene(local_azure, workspace, cool_down_hours=0)
+    one = scene(local_azure, workspace, cool_down_minutes=0)
     one.schedule()
     assert one.send(one.event()) == (200, "submitted")
     # The job's component isn't there.

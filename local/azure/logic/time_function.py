@@ -111,13 +111,13 @@ def add(text: Any, amount: Any, unit: str, form: str = "o") -> str:
     """A time moved by so many units (``Hour``, ``Day``, …).
 
     Raises:
-        ExpressionError: the amount is no number, or the unit isn't known here.
+        ExpressionError: the amount is no whole number, or the unit isn't known here.
     """
     seconds = _UNITS.get(unit.lower())
     if seconds is None:
         raise ExpressionError(f"'{unit}' is none of the units of time {', '.join(_UNITS)}")
-    if isinstance(amount, bool) or not isinstance(amount, int | float):
-        raise ExpressionError(f"the amount of time must be a number, not {amount!r}")
+    if isinstance(amount, bool) or not isinstance(amount, int):
+        raise ExpressionError("the amount of time must be an Integer")
     try:
         return write(read(text) + timedelta(seconds=seconds * amount), form)
     except OverflowError:
