@@ -303,10 +303,11 @@ def test_a_script_that_writes_its_own_files_has_no_rows_kept(batch: Batch):
     assert not [path for path in target.rglob("*") if path.is_file()]
 
 
-def test_a_script_that_does_not_start_fails_the_job_with_its_words(batch: Batch):
+def test_a_script_that_does_not_start_fails_the_job_with_its_words(batch: Batch, capsys):
     job = batch.invoke(batch.files(a="ok 1"), deployment="broken")
     with pytest.raises(JobException, match="the model is not here"):
         batch.client.jobs.stream(job.name)
+    assert "Step batchscoring starts" in capsys.readouterr().out
 
 
 def test_a_request_that_is_sent_again_starts_one_job(batch: Batch, local_azure: LocalAzure):

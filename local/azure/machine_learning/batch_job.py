@@ -127,6 +127,7 @@ def _execution(wanted: Plan) -> Callable[[Job], Awaitable[None]]:
         folder = parent.azure.directory.jobs / parent.name
         staging = job_run.Staging(parent.azure, parent.workspace, folder / "inputs")
         try:
+            await _say(parent, f"Step {_STEP} starts; its logs are those of job {child.name}.")
             await job_run.perform(child, _work(parent, wanted, staging), folder / _STEP)
             child.update(status=job_state.COMPLETED)
         except ArmError as error:
@@ -139,6 +140,12 @@ def _execution(wanted: Plan) -> Callable[[Job], Awaitable[None]]:
             await staging.close()
 
     return execution
+
+
+async def _say(parent: Job, text: str) -> None:
+    """The pipeline's own log, which ``jobs.stream`` shows."""
+    line = f"[{parent.azure.now():%Y-%m-%d %H:%M:%SZ}] {text}\n"
+    await job_run.put_artifact(parent, "logs/azureml/executionlogs.txt", line.encode())
 
 
 def _work(parent: Job, wanted: Plan, staging: job_run.Staging) -> job_run.Work:
