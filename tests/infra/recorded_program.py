@@ -16,6 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SUBSCRIPTION = "00000000-1111-4222-8333-444444444444"
 TENANT = "99999999-1111-4222-8333-444444444444"
 SUFFIX = "abc123"
+CALLBACK = "https://prod-01.westeurope.logic.azure.com:443/workflows/w/triggers/event/paths/invoke?sig=s3cret"
 
 #: Resource type: ARM type, the input with the physical name, Azure's limits on it.
 NAMED = {
@@ -45,6 +46,7 @@ NAMED = {
         "version",
         r"[a-zA-Z0-9][\w.-]{0,29}",
     ),
+    "azure-native:logic:Workflow": ("Microsoft.Logic/workflows", "workflowName", r"[\w.()-]{1,80}"),
     "azure-native:storage:StorageAccount": (
         "Microsoft.Storage/storageAccounts",
         "accountName",
@@ -220,6 +222,8 @@ class Azure(mocks.Mocks):
                 "tenantId": TENANT,
                 "clientId": "client",
             }
+        if args.token == "azure-native:logic:listWorkflowTriggerCallbackUrl":
+            return {"value": CALLBACK}
         raise AssertionError(f"the program calls {args.token}, which nobody answers")
 
     def new_resource(self, args):
