@@ -13,7 +13,7 @@ import typer
 from ops.failure import Failure
 from ops.preview import comment, plan
 from ops.preview.difference import changes
-from ops.preview.importance import Concern, concerns, headlines
+from ops.preview.importance import Concern, concerns, headlines, plain
 from ops.preview.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _document(seen: plan.Plan, redactor: Redactor) -> Mapping[str, Any]:
         "stack": redactor.text(seen.stack),
         "summary": dict(seen.counts),
         "first": [
-            {"concern": headline.concern, "text": headline.text, "urn": redactor.text(headline.urn)}
+            {"concern": headline.concern, "text": plain(headline.text), "urn": redactor.text(headline.urn)}
             for headline in headlines(seen, redactor, role_names())
         ],
         "changes": [

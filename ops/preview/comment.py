@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ops.preview import markdown
-from ops.preview.difference import Change, changes
-from ops.preview.importance import Headline, count_of, headlines, rank
-from ops.preview.redaction import SECRET, UNKNOWN
+from ops.preview.difference import changes
+from ops.preview.importance import END, NAME, Headline, count_of, headlines, plain, rank
+from ops.preview.property_line import cut, property_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 LIMIT: Final = 65_536
 #: For the sentence that says what was left out.
 _RESERVE = 500
-_LONGEST_VALUE = 240
 _LONGEST_TEXT = 500
-_MOST_PROPERTIES = 80
 _MARKS = {"create": "+", "update": "~", "delete": "-", "replace": "±", "import": "="}
 _TO = {
     "replace": "to replace",
@@ -84,8 +81,8 @@ def render(
 def failed(stack: str, reason: str, *, title: str = "") -> str:
     """The comment about a preview that came to nothing. ``reason`` has no secrets."""
     name = stack.rsplit("/", 1)[-1]
-    said = markdown.words(_cut(title, 200)) or f"Preview of stack {markdown.code(name)}"
-    return f"{marker(name)}\n### {said}\n\n> [!WARNING]\n> {markdown.words(_cut(reason, 1000))}\n"
+    said = markdown.words(cut(title, 200)) or f"Preview of stack {markdown.code(name)}"
+    return f"{marker(name)}\n### {said}\n\n> [!WARNING]\n> {markdown.words(cut(reason, 1000))}\n"
 
 
 def _choose(sections: Sequence[_Section], room: int) -> dict[int, str]:
@@ -126,9 +123,9 @@ def _left_out(sections: Sequence[_Section], shown: Mapping[int, str], stack: str
 
 def _head(plan: Plan, redactor: Redactor, title: str) -> str:
     name = (
-        f"Preview of stack {markdown.code(_cut(redactor.text(plan.stack), 100))}" if plan.stack else "Preview"
+        f"Preview of stack {markdown.code(cut(redactor.text(plan.stack), 100))}" if plan.stack else "Preview"
     )
-    said = markdown.words(_cut(redactor.text(title), 200)) if title else name
+    said = markdown.words(cut(redactor.text(title), 200)) if title else name
     counts = {name: count for name, count in plan.counts.items() if name != "same" and count}
     if not counts:
         counts = count_of(plan.resources)
@@ -154,7 +151,7 @@ def _sections(plan: Plan, redactor: Redactor, first: Sequence[Headline]) -> list
     found = [_Section("#### Look at these first\n"), _Section("#### Policies\n")]
     found[0].entries += [
         _plain(
-            f"- **{headline.concern}** — {markdown.words(_cut(_without(headline), _LONGEST_TEXT))}",
+            f"- **{headline.concern}** — {_set(_without(headline))}",
             (0, index),
             "of the lines above",
         )
@@ -187,6 +184,23 @@ def _without(headline: Headline) -> str:
     return headline.text.removeprefix(f"{headline.concern} ").removeprefix(f"{headline.concern}: ")
 
 
+def _set(sentence: str) -> str:
+    """A sentence as Markdown, the names in it as code."""
+    parts = re.split(f"{NAME}([^{END}]*){END}", sentence)
+    shown = [
+        markdown.code(cut(part, 200)) if index % 2 else _spaced(cut(plain(part), _LONGEST_TEXT))
+        for index, part in enumerate(parts)
+        if part
+    ]
+    return "".join(shown)
+
+
+def _spaced(text: str) -> str:
+    """Running text that keeps the space it begins and ends with."""
+    lead, tail = (" " if text[:1].isspace() else ""), (" " if text[-1:].isspace() else "")
+    return f"{lead}{markdown.words(text)}{tail}" if text.strip() else " "
+
+
 def _component(resource: Resource) -> str:
     """Where it belongs: its component, or itself if it is one."""
     return (
@@ -217,7 +231,7 @@ def _plain(text: str, importance: tuple[int, int], what: str) -> _Entry:
 
 def _violation(violation: Violation, redactor: Redactor, index: int) -> _Entry:
     where = f" on {_name(violation.urn, redactor)}" if violation.urn else ""
-    text = markdown.words(_cut(redactor.text(violation.text), _LONGEST_TEXT))
+    text = markdown.words(cut(redactor.text(violation.text), _LONGEST_TEXT))
     return _plain(
         f"- **{markdown.words(violation.level)}** {markdown.code(redactor.text(violation.policy))}{where}: {text}",
         (0 if violation.mandatory else 9, index),
@@ -227,70 +241,29 @@ def _violation(violation: Violation, redactor: Redactor, index: int) -> _Entry:
 
 def _message(message: Message, redactor: Redactor, index: int) -> _Entry:
     where = f"{_name(message.urn, redactor)}: " if message.urn else ""
-    text = markdown.words(_cut(redactor.text(message.text), _LONGEST_TEXT))
+    text = markdown.words(cut(redactor.text(message.text), _LONGEST_TEXT))
     grave = 0 if message.severity == "error" else 9 if message.severity == "warning" else 10
     return _plain(f"- {markdown.words(message.severity)}: {where}{text}", (grave, index), "messages")
 
 
 def _resource(resource: Resource, redactor: Redactor, importance: tuple[int, int]) -> _Entry:
     mark = _MARKS.get(resource.operation, "·")
-    head = f"<code>{mark}</code> {markdown.tag('b', _cut(redactor.text(resource.name), 200))} {markdown.words(resource.kind)}"
+    head = f"<code>{mark}</code> {markdown.tag('b', cut(redactor.text(resource.name), 200))} {markdown.words(resource.kind)}"
     if resource.operation == "replace" and resource.replaced_for:
-        reasons = [_cut(redactor.text(reason), 80) for reason in sorted(set(resource.replaced_for))][:8]
+        reasons = [cut(redactor.text(reason), 80) for reason in sorted(set(resource.replaced_for))][:8]
         head += f", replaced for {', '.join(markdown.tag('code', reason) for reason in reasons)}"
     if resource.protected and resource.operation in ("delete", "replace"):
         head += ", protected"
     found = changes(resource, redactor)
     short = f"- {head}"
-    lines = _diff(found)
+    lines = property_lines(found)
     full = "\n".join(markdown.folded(head, markdown.block(lines, "diff"))) if lines else short
     what = f"resources {_TO.get(resource.operation, resource.operation)}"
     return _Entry(importance, short, full, what)
 
 
 def _name(urn: str, redactor: Redactor) -> str:
-    return markdown.code(_cut(redactor.text(urn.rsplit("::", 1)[-1]), 200))
-
-
-def _diff(found: Sequence[Change]) -> list[str]:
-    """Lines that forges colour: red for what goes, green for what comes."""
-    lines: list[str] = []
-    for change in found[:_MOST_PROPERTIES]:
-        before, after = _around(value_text(change.before), value_text(change.after))
-        path = _cut(change.path, 200)
-        if change.kind != "add":
-            lines.append(f"- {path}: {before}")
-        if change.kind != "delete":
-            lines.append(f"+ {path}: {after}")
-    if len(found) > _MOST_PROPERTIES:
-        lines.append(f"  and {len(found) - _MOST_PROPERTIES} more properties")
-    return lines
-
-
-def value_text(value: Any) -> str:
-    """A value on one line, as JSON; what isn't known or must not be shown stands without quotes."""
-    if isinstance(value, str) and value in (SECRET, UNKNOWN):
-        return value
-    text = json.dumps(value, ensure_ascii=False)
-    return text.replace(f'"{UNKNOWN}"', UNKNOWN).replace(f'"{SECRET}"', SECRET)
-
-
-def _around(before: str, after: str) -> tuple[str, str]:
-    """Long values cut so that where they differ is seen."""
-    same = 0
-    for one, other in zip(before, after, strict=False):
-        if one != other:
-            break
-        same += 1
-    start = max(0, same - 60) if same > 120 else 0
-    lead = "… " if start else ""
-    return lead + _cut(before[start:], _LONGEST_VALUE), lead + _cut(after[start:], _LONGEST_VALUE)
-
-
-def _cut(text: str, longest: int) -> str:
-    if len(text) <= longest:
-        return text
-    return f"{text[: longest - 1]}… ({len(text):,} characters)"
+    return markdown.code(cut(redactor.text(urn.rsplit("::", 1)[-1]), 200))
 
 
 def _size(text: str) -> int:

@@ -31,6 +31,8 @@ class Concern(StrEnum):
     OTHER = "other"
 
 
+#: What surrounds a name in a sentence, so that it can be set as code.
+NAME, END = "\x02", "\x03"
 _ORDER = list(Concern)
 #: Types that are about more than themselves.
 _SUBJECTS = {
@@ -55,7 +57,7 @@ class Headline:
     """A sentence about a change, and where to look."""
 
     concern: Concern
-    text: str  #: without secrets, not yet Markdown
+    text: str  #: without secrets, not yet Markdown; names are between ``NAME`` and ``END``
     urn: str
 
 
@@ -98,7 +100,7 @@ def sentence(resource: Resource, redactor: Redactor, roles: Mapping[str, str]) -
             return _access(resource, old, new, roles)
         case _ if resource.kind == "OnlineDeployment" and resource.operation == "replace":
             return (
-                f"deployment {old.get('name')} is replaced by {_known(new.get('name'), 'a new one')}: the new one is "
+                f"deployment {_known(old.get('name'), 'in use')} is replaced by {_known(new.get('name'), 'a new one')}: the new one is "
                 "made and smoke-tested before the old one goes"
             )
         case _:
@@ -110,15 +112,17 @@ def _subject(resource: Resource) -> Concern | None:
 
 
 def _plain(resource: Resource) -> str:
-    why = ", ".join(sorted(set(resource.replaced_for)))
+    why = ", ".join(map(_name, sorted(set(resource.replaced_for))))
     tail = f" because {why} can't be changed in place" if why else ""
     if resource.protected and resource.operation in ("delete", "replace"):
         tail += "; it is protected, so the update will refuse"
-    return f"{resource.kind} {resource.name} {_VERBS.get(resource.operation, resource.operation)}{tail}"
+    return (
+        f"{resource.kind} {_name(resource.name)} {_VERBS.get(resource.operation, resource.operation)}{tail}"
+    )
 
 
 def _traffic(resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    endpoint = _known((new or old).get("endpoint"), resource.name)
+    endpoint = _known((new or old).get("endpoint"), _name(resource.name))
     head = f"traffic of {endpoint}: "
     before, after = _shares(old.get("shares")), _shares(new.get("shares"))
     if resource.operation == "delete":
@@ -127,7 +131,7 @@ def _traffic(resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any])
     if resource.operation == "create":
         return f"{head}{after or 'known after up'}{how}"
     if before == after and new.get("unfinished") not in (None, "", old.get("unfinished")):
-        return f"{head}an unfinished rollout is brought to its end ({_known(new.get('unfinished'), 'known after up')})"
+        return f"{head}an unfinished rollout is brought to its end ({new.get('unfinished')})"
     if before == after:
         return f"{head}stays {before or 'as it is'}; how it moves next time changes"
     return f"{head}{before or 'nothing'} → {after or 'known after up'}{how}"
@@ -154,7 +158,8 @@ def _how(traffic: Mapping[str, Any]) -> str:
 
 
 def _model(resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    name = (new or old).get("name", resource.name)
+    named = str((new or old).get("name", resource.name))
+    name = _name(named)
     version = _of(resource.old, "outputs", "version")
     was = f"version {version}" if version else f"lineage {str(old.get('lineage', ''))[:12]}"
     if resource.operation == "delete":
@@ -163,7 +168,7 @@ def _model(resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any]) -
         return f"model {name}: {was} stays; its description or tags change"
     outlook = new.get("outlook")
     said = (
-        str(outlook).removeprefix(f"{name}: ").replace("`", "")
+        str(outlook).removeprefix(f"{named}: ").replace("`", "")
         if outlook and outlook != UNKNOWN
         else "will be trained"
     )
@@ -188,7 +193,8 @@ def _grant(inputs: Mapping[str, Any], roles: Mapping[str, str]) -> str:
     guid = _GUID.findall(definition)[-1:]
     role = roles.get(guid[0].lower(), f"role {guid[0]}") if guid else "a role"
     scope = str(inputs.get("scope", ""))
-    place = "what is known after up" if scope in UNKNOWNS or scope == UNKNOWN else scope.rsplit("/", 1)[-1]
+    unknown = not scope or scope in UNKNOWNS or scope == UNKNOWN
+    place = "what is known after up" if unknown else _name(scope.rsplit("/", 1)[-1])
     who = _known(inputs.get("principalId"), "a new identity")
     return f"{role} on {place} for {inputs.get('principalType') or 'principal'} {who}"
 
@@ -201,11 +207,20 @@ def _of(state: Mapping[str, Any], *keys: str) -> Any:
 
 
 def _known(value: Any, otherwise: str) -> str:
-    return otherwise if value is None or value == UNKNOWN or value in UNKNOWNS else str(value)
+    return otherwise if value is None or value == UNKNOWN or value in UNKNOWNS else _name(str(value))
+
+
+def _name(text: str) -> str:
+    return f"{NAME}{text.replace(NAME, '').replace(END, '')}{END}"
 
 
 def _number(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def plain(text: str) -> str:
+    """A sentence without what surrounds names in it."""
+    return text.replace(NAME, "").replace(END, "")
 
 
 def count_of(resources: Iterable[Resource]) -> dict[str, int]:

@@ -30,7 +30,7 @@ def headlines(text: str) -> list[str]:
     """The lines under "Look at these first", as they read."""
     part = text.split("#### Look at these first\n", 1)[1].split("####", 1)[0]
     return [
-        re.sub(r"\*\*", "", line.removeprefix("- ")) for line in part.splitlines() if line.startswith("- ")
+        re.sub(r"\*\*|`", "", line.removeprefix("- ")) for line in part.splitlines() if line.startswith("- ")
     ]
 
 
