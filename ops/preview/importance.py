@@ -179,13 +179,13 @@ def _model(resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any]) -
 def _access(
     resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any], roles: Mapping[str, str]
 ) -> str:
-    now = _grant(new or old, roles)
+    given = new or old
+    who = f"{given.get('principalType') or 'principal'} {_known(given.get('principalId'), 'that is new')}"
     if resource.operation == "create":
-        return f"access: {now} is granted"
+        return f"access: {who} gets {_grant(new, roles)}"
     if resource.operation == "delete":
-        return f"access: {now} is taken away"
-    before = _grant(old, roles)
-    return f"access: {before} becomes {now}" if before != now else f"access: {now} is {resource.operation}d"
+        return f"access: {who} loses {_grant(old, roles)}"
+    return f"access: {who} gets {_grant(new, roles)}, instead of {_grant(old, roles)}"
 
 
 def _grant(inputs: Mapping[str, Any], roles: Mapping[str, str]) -> str:
@@ -194,9 +194,7 @@ def _grant(inputs: Mapping[str, Any], roles: Mapping[str, str]) -> str:
     role = roles.get(guid[0].lower(), f"role {guid[0]}") if guid else "a role"
     scope = str(inputs.get("scope", ""))
     unknown = not scope or scope in UNKNOWNS or scope == UNKNOWN
-    place = "what is known after up" if unknown else _name(scope.rsplit("/", 1)[-1])
-    who = _known(inputs.get("principalId"), "a new identity")
-    return f"{role} on {place} for {inputs.get('principalType') or 'principal'} {who}"
+    return f"{role} on {'what is new, too' if unknown else _name(scope.rsplit('/', 1)[-1])}"
 
 
 def _of(state: Mapping[str, Any], *keys: str) -> Any:

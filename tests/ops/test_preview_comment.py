@@ -146,8 +146,8 @@ def test_traffic_reads_as_shares_and_steps(old: dict[str, object], new: dict[str
 @pytest.mark.parametrize(
     ("operation", "said"),
     [
-        ("create", "Reader on st for Group 1234 is granted"),
-        ("delete", "Reader on st for Group 1234 is taken away"),
+        ("create", "Group 1234 gets Reader on st"),
+        ("delete", "Group 1234 loses Reader on st"),
     ],
 )
 def test_access_reads_as_who_may_do_what(operation: str, said: str) -> None:
