@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tiny_model
 
-from ml import spec, training
+from ml import resource_manager, spec, training
 from ml.traffic import TrafficProvider
 
 ROOT = Path(__file__).parents[2]
@@ -64,12 +64,14 @@ class Stack:
         }
         self.run("stack", "init", "test")
 
-    def write(self, **parameters):
-        """The model, with these training parameters."""
+    def write(self, *, retraining=None, **parameters):
+        """The model, with these training parameters, and those of a retraining."""
 
         def change(document):
             document["name"] = "tiny-p"
             document["training"]["parameters"].update(parameters)
+            if retraining:
+                document["retraining"] = {"parameters": retraining}
 
         tiny_model.write(self.model, change=change)
 
@@ -153,7 +155,7 @@ def test_a_failed_training_is_one_clear_line_and_leaves_what_serves(stack, world
 
 def test_another_parameter_makes_a_new_version_moves_the_traffic_and_survives_a_kill(stack, world):
     before = stack.outputs()
-    stack.write(scale=2)
+    stack.write(scale=2, retraining={"scale": 3})
     lineage = spec.load(stack.model).lineage
     with stack.start("up", "--yes", "-s", "test", "--skip-preview") as run:
         while training.latest(world.door, "tiny-p", lineage).phase is training.Phase.ABSENT:
@@ -174,6 +176,32 @@ def test_another_parameter_makes_a_new_version_moves_the_traffic_and_survives_a_
     assert jobs == [f"tiny-p-{after['lineage'][:12]}-1"]
     target = client.schedules.get("tiny-p-monitor").create_monitor.monitoring_target
     assert target.endpoint_deployment_id.endswith(after["deployment_name"])
+
+
+def test_a_retrained_version_takes_over_at_the_next_up_without_an_edit(stack, world):
+    before = stack.outputs()
+    place = world.door.arm_id
+    found = resource_manager.request("GET", place("schedules", "tiny-p-retraining"), api_version="2024-10-01")
+    body = {"properties": found["properties"]["action"]["jobDefinition"]}
+    lineage = spec.load(stack.model).retraining_lineage
+    path = place("jobs", training.job_name("tiny-p", lineage, 1))
+    resource_manager.request("PUT", path, api_version="2024-10-01", body=body)
+    world.door.until(
+        "retraining",
+        lambda: training.latest(world.door, "tiny-p", lineage).phase,
+        lambda phase: phase is training.Phase.COMPLETED,
+        60,
+    )
+    said = stack.run("up", "--yes", "-s", "test")
+    after = stack.outputs()
+    assert f"has passed its gate: `up` will serve lineage {lineage[:12]}" in said
+    assert (after["lineage"], after["model_version"]) == (lineage, "3")
+    assert "gets 10 % of the requests" in said
+    assert traffic(world) == {after["deployment_name"]: 100}
+    assert after["deployment_name"] != before["deployment_name"]
+    tags = world.door.client.models.get("tiny-p", "3").tags
+    assert (tags["Champion"], tags["champion_mean"]) == ("tiny-p:2", "4")
+    stack.run("preview", "-s", "test", "--expect-no-changes")
 
 
 def test_destroy_removes_all(stack, world):
