@@ -6,15 +6,18 @@ import hashlib
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ml.client import FINISHED, Door, Settings, last_words, subscription, word
 from ops.failure import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Generator
 
     from azure.storage.blob import ContainerClient
     from rich.console import Console
@@ -30,6 +33,14 @@ _PERMISSION_SECONDS = 20.0
 _SCORE = "score"
 #: Where a failed step's own words are: the script's errors, else what it all printed.
 _LOGS = ("logs/user/error.txt", "user_logs/std_log*.txt")
+
+
+class Show(Protocol):
+    """How a run tells what is going on."""
+
+    def __call__(self, text: str, *, passing: bool = False) -> None:
+        """Says it; what is ``passing`` only in a terminal."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,11 +72,8 @@ def run(console: Console, target: Target, wanted: Wanted) -> Scored:
     began = time.monotonic()
     settings = Settings(subscription(target.subscription), permission_timeout=_PERMISSION_SECONDS)
     door = Door(settings, target.resource_group, target.workspace, say=console.print)
-    with console.status("Connecting") as status:
-
-        def show(text: str) -> None:
-            status.update(text) if console.is_terminal else console.print(text)
-
+    with _showing(console) as show:
+        show("Connecting", passing=True)
         name = _endpoint(door, target.endpoint, wanted.model)
         data = _upload(door, wanted, show)
         job = _invoke(door, name, data)
@@ -92,6 +100,21 @@ def run(console: Console, target: Target, wanted: Wanted) -> Scored:
     )
 
 
+@contextmanager
+def _showing(console: Console) -> Generator[Show]:
+    """Shows what is going on: in a terminal one line with the time it takes, elsewhere a line each."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+
+        def show(text: str, *, passing: bool = False) -> None:
+            progress.update(task, description=text)
+            if not (console.is_terminal or passing):
+                console.print(text)
+
+        yield show
+
+
 def _endpoint(door: Door, name: str | None, model: str) -> str:
     """The endpoint's name; it exists and has a default deployment."""
     endpoints = door.client.batch_endpoints
@@ -115,13 +138,16 @@ def _endpoint(door: Door, name: str | None, model: str) -> str:
     return str(found.name)
 
 
-def _upload(door: Door, wanted: Wanted, show: Callable[[str], None]) -> str:
+def _upload(door: Door, wanted: Wanted, show: Show) -> str:
     """Sends the files that aren't there yet; where they are. The same files are sent once, also by interrupted runs."""
     names = {path: path.relative_to(wanted.folder).as_posix() for path in wanted.files}
     whole = hashlib.sha256()
     for path, name in names.items():
-        with path.open("rb") as stream:
-            whole.update(f"{name}\n{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+        try:
+            with path.open("rb") as stream:
+                whole.update(f"{name}\n{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+        except OSError as error:
+            raise Failure(f"{path}: can't be read ({error.strerror}); mend or remove it", code=2) from None
     prefix = f"batch-input/{wanted.model}/{whole.hexdigest()[:16]}/"
     container = door.datastore(_DATASTORE)
     there = door.do("uploaded files", lambda: {blob.name for blob in container.list_blobs(prefix)})
@@ -129,8 +155,9 @@ def _upload(door: Door, wanted: Wanted, show: Callable[[str], None]) -> str:
     show(f"Uploading {len(missing):,} files")
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         sending = [threads.submit(_send, door, container, f"{prefix}{names[path]}", path) for path in missing]
-        for sent in sending:
+        for number, sent in enumerate(sending, 1):
             sent.result()
+            show(f"Uploading: {number:,} of {len(missing):,} files", passing=True)
     return f"azureml://datastores/{_DATASTORE}/paths/{prefix}"
 
 
@@ -152,7 +179,7 @@ def _invoke(door: Door, endpoint: str, data: str) -> str:
     return str(started.name)
 
 
-def _wait(door: Door, job: str, show: Callable[[str], None]) -> str:
+def _wait(door: Door, job: str, show: Show) -> str:
     said = ""
 
     def look() -> str:
