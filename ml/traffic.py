@@ -63,14 +63,14 @@ class TrafficProvider(Provider):
     def diff(self, _id: str, _olds: Props, _news: Props) -> DiffResult:
         """Compares property by property; a rollout that was left is a change of its own."""
         result = super().diff(_id, _olds, _news)
-        if known(_news.get("unfinished")):
+        if known(_news.get("unfinished")) and _news["unfinished"] != _olds.get("unfinished"):
             result.changes = True
         return result
 
     def make(self, door: Door, inputs: Props) -> Made:
         """Moves the traffic to where it should be."""
         _reach(door, inputs)
-        return Made(inputs["endpoint"], {"unfinished": None})
+        return Made(inputs["endpoint"], {"unfinished": inputs.get("unfinished")})
 
     def look(self, door: Door, resource_id: str, props: Props) -> Props | None:
         """The shares as they are; our deployments show with 0 as well."""
@@ -84,7 +84,7 @@ class TrafficProvider(Provider):
         """Moves the traffic to where it should be."""
         del olds
         _reach(door, news)
-        return {"unfinished": None}
+        return {"unfinished": news.get("unfinished")}  # dealt with: the same text is no change any more
 
     def remove(self, door: Door, resource_id: str, props: Props) -> None:
         """Sets all shares to 0."""
@@ -129,7 +129,7 @@ def _unfinished(door: Door | None, endpoint: Any) -> str | None:
         return None
     if left is None or left.finished:
         return None
-    return f"{left.candidate} at {left.share} %: {left.phase.sentence}"
+    return f"{left.candidate} at {left.share} %: {left.phase.sentence} (run {left.run})"
 
 
 def _reach(door: Door, inputs: Props) -> None:

@@ -1,12 +1,12 @@
 """Rollouts between two real deployments on local Azure, while requests keep coming, with runs that die on the way."""
 
 import json
-import threading
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 import tiny_model
+from callers import Callers
 from workspace_world import deployment_inputs, endpoint_inputs
 
 from ml import lineage, observation, progress, resource_manager
@@ -87,38 +87,8 @@ def rollouts(served):
     return made
 
 
-class Callers:
-    """Threads that send requests until told to stop; ``failures`` are all answers that weren't right."""
-
-    def __init__(self, door, threads=2):
-        to = observation.target(door, ENDPOINT, OLD)
-        self._url = to.url
-        self._headers = {"Authorization": to.headers["Authorization"]}
-        self._door = door
-        self._stop = threading.Event()
-        self.failures, self.answers = [], 0
-        self._threads = [threading.Thread(target=self._call) for _ in range(threads)]
-
-    def _call(self):
-        while not self._stop.is_set():
-            status, text = self._door.post(self._url, tiny_model.SMOKE["request"], self._headers)
-            self.answers += 1
-            if observation.failure(status, text, tiny_model.SMOKE["answer"]):
-                self.failures.append((status, text))
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-
 def test_a_canary_gets_all_requests_step_by_step_and_no_caller_notices(rollouts):
-    with Callers(rollouts.door) as callers:
+    with Callers(rollouts.door, ENDPOINT) as callers:
         rollouts.to({NEW: 100})
     assert callers.answers > 10
     assert callers.failures == []
@@ -146,7 +116,7 @@ def test_live_requests_that_fail_put_the_traffic_back_and_no_other_caller_notice
                 assert status == 424
 
     rollouts.on_line = break_it
-    with Callers(rollouts.door) as callers, pytest.raises(AzureMLError) as error:
+    with Callers(rollouts.door, ENDPOINT) as callers, pytest.raises(AzureMLError) as error:
         rollouts.to({NEW: 100})
     assert callers.failures == []
     text = str(error.value)
