@@ -1,6 +1,6 @@
 # The commands people and CI use. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down clean test check format
+.PHONY: help setup up demo down clean test check format
 
 PY := .venv/bin/python
 
@@ -12,6 +12,9 @@ setup:  ## install what `make up` and `make test` need
 
 up: setup  ## the whole platform and the sample model, running on this machine
 	@$(PY) -m local up
+
+demo: setup  ## drift, event, retraining, gate, canary and rollback as they happen, with a report at the end
+	@$(PY) -m local demo
 
 down:  ## destroy the local stack and stop what `make up` started
 	@if [ -x $(PY) ]; then $(PY) -m local down; else echo "Nothing is set up, so nothing runs."; fi

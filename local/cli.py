@@ -186,6 +186,14 @@ def clean() -> None:
     stack.clean()
 
 
+@app.command()
+def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Leave everything running.")] = False) -> None:
+    """Show a model's life in a few minutes: drift, event, retraining, gate, canary, rollback."""
+    from local.demo import scenario  # noqa: PLC0415
+
+    scenario.demo(keep=keep)
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 )

@@ -17,7 +17,7 @@ import typer
 from local import engine_run, sample, service
 from local.command import Work, check_room, counted, started, told
 from local.endpoint import WorkspaceClient
-from local.settings import REPOSITORY
+from local.settings import REPOSITORY, LocalDir
 from local.stack import checkpoint_of
 
 _PROGRAM_COMMANDS = ("up", "preview", "refresh", "destroy")
@@ -63,6 +63,10 @@ def clean() -> None:
     """Stop local Azure and remove everything of it and of the local stack, whatever state they are in."""
     with told("make clean") as (console, directory):
         service.reset(directory)
+        demo = LocalDir(directory.root / "demo")
+        if demo.root.exists():
+            service.reset(demo)
+            shutil.rmtree(demo.root)
         for folder in (directory.state, directory.root / "project", directory.root / "pulumi"):
             shutil.rmtree(folder, ignore_errors=True)
         for file in ("passphrase", "stack.json", "start.lock", "server.lock", "up.lock"):
