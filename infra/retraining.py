@@ -175,6 +175,7 @@ class Retraining(pulumi.ComponentResource):
                         claims=f"https://{known['account']}.blob.core.windows.net/{known['container']}",
                         identity_id=known["identity_id"],
                         cool_down_minutes=round(cool_down_hours * 60),
+                        stack=pulumi.get_stack(),
                         repository=config.repository or "",
                         token=f"https://{known['vault']}.vault.azure.net/secrets/{config.token_secret}",
                     ),

@@ -30,6 +30,9 @@ _MACHINE_LEARNING = "2025-12-01"
 _KEY_VAULT = "7.4"
 #: Whoever needs more attempts has something to repair first.
 _ATTEMPTS = 20
+_FREE = "a name is free"
+#: What keeps a job from being submitted although one has to be.
+EXHAUSTED, UNREADABLE = f"{_ATTEMPTS} attempts have failed", "a job could not be read"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Loop:
     #: the id of the user-assigned identity that everything is done as
     identity_id: str
     cool_down_minutes: int
+    #: the stack that the repository's workflow retrains (``github``)
+    stack: str = ""
     #: ``OWNER/NAME`` (``github``)
     repository: str = ""
     #: the URL of the secret with GitHub's token (``github``)
@@ -61,48 +66,46 @@ def job_actions(loop: Loop) -> Json:
     job = f"{workspace}/jobs/@{{outputs('Prefix')}}-@{{variables('attempt')}}"
     name = "concat(outputs('Prefix'), '-', variables('attempt'))"
     tags = "setProperty(outputs('Job')['tags'], 'StartedBy', outputs('Event')['run'])"
-    status = "@body('Look')?['properties']?['status']"
+    status = "coalesce(body('Look')?['properties']?['status'], '')"
     return {
         "Get_schedule": http("GET", schedule, identity_id=loop.identity_id, queries=version),
         "Job": compose("@body('Get_schedule')['properties']['action']['jobDefinition']")
         | after("Get_schedule"),
         "Prefix": compose("@concat(parameters('model'), '-', substring(outputs('Job')['tags']['Lineage'], 0, 12))")
         | after("Job"),
+        "Looking": set_variable("state", EXHAUSTED) | after("Prefix"),
         "Find_attempt": {
             "type": "Until",
-            "expression": "@not(equals(variables('state'), 'looking'))",
+            "expression": f"@not(equals(variables('state'), '{EXHAUSTED}'))",
             "limit": {"count": _ATTEMPTS, "timeout": "PT20S"},
             "actions": {
                 "Look": http("GET", job, identity_id=loop.identity_id, queries=version),
                 "Found": branch(
                     {"equals": ["@outputs('Look')?['statusCode']", 404]},
-                    {"Free": set_variable("state", "submitted")},
+                    {"Free": set_variable("state", _FREE)},
                     {
                         "Ended_badly": branch(
-                            {"or": [{"equals": [status, "Failed"]}, {"equals": [status, "Canceled"]}]},
+                            {"or": [{"equals": [f"@{status}", "Failed"]}, {"equals": [f"@{status}", "Canceled"]}]},
                             {"Next_attempt": increment("attempt")},
-                            {"Taken": set_variable("state", f"@if(equals({_known(status)}, ''), 'unknown', 'running or done')")},
+                            {"Taken": set_variable("state", f"@if(equals({status}, ''), '{UNREADABLE}', 'running or done')")},
                         )
                     },
                 )
                 | after("Look", *OK, *BROKEN),
             },
         }
-        | after("Prefix"),
+        | after("Looking"),
         "Submit": branch(
-            {"equals": ["@variables('state')", "submitted"]},
+            {"equals": ["@variables('state')", _FREE]},
             {
                 "Submit_job": http("PUT", job, identity_id=loop.identity_id, queries=version,
                     body={"properties": f"@setProperty(setProperty(outputs('Job'), 'displayName', {name}), 'tags', {tags})"},
-                )
+                ),
+                "Submitted": set_variable("state", "submitted") | after("Submit_job"),
             },
         )
         | after("Find_attempt"),
     }  # fmt: skip
-
-
-def _known(status: str) -> str:
-    return f"coalesce({status.removeprefix('@')}, '')"
 
 
 def github_actions(loop: Loop) -> Json:
@@ -127,6 +130,7 @@ def github_actions(loop: Loop) -> Json:
             "event_type": EVENT_TYPE,
             "client_payload": {
                 "model": "@parameters('model')",
+                "stack": "@parameters('stack')",
                 "monitor": "@parameters('monitor')",
                 "run": "@outputs('Event')['run']",
                 "event": "@outputs('Event')['id']",

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.retraining_start import Loop, Start, github_actions, job_actions
+from infra.retraining_start import EXHAUSTED, UNREADABLE, Loop, Start, github_actions, job_actions
 from infra.workflow_action import (
     BROKEN,
     OK,
@@ -58,7 +58,7 @@ def definition(loop: Loop, start: Start) -> Json:
         **(
             {"workspaceId": loop.workspace_id, "schedule": loop.schedule}
             if start == "job"
-            else {"repository": loop.repository, "token": loop.token}
+            else {"stack": loop.stack, "repository": loop.repository, "token": loop.token}
         ),
     }
     parameters: Json = {name: {"type": "String", "defaultValue": value} for name, value in values.items()}
@@ -77,7 +77,7 @@ def _actions(loop: Loop, start: Start) -> Json:
     claim_event = _blob(loop, "PUT", "events/@{uriComponent(outputs('Event')['id'])}", {"If-None-Match": "*"})
     found = "@outputs('Claim_event')?['statusCode']"
     return {
-        "State": initialize("state", "string", "looking"),
+        "State": initialize("state", "string", "nothing done yet"),
         "Attempt": initialize("attempt", "integer", 1) | after("State"),
         "Handshake": branch(
             {"equals": ["@triggerBody()?[0]?['eventType']", _VALIDATION]},
@@ -168,8 +168,8 @@ def _unless_claimed(status: str) -> Json:
 def _decided() -> list[Json]:
     """Conditions: the job was submitted, or didn't have to be."""
     return [
-        {"not": {"equals": ["@variables('state')", "looking"]}},
-        {"not": {"equals": ["@variables('state')", "unknown"]}},
+        {"not": {"equals": ["@variables('state')", EXHAUSTED]}},
+        {"not": {"equals": ["@variables('state')", UNREADABLE]}},
     ]
 
 
@@ -181,7 +181,9 @@ def _undo(loop: Loop, start: Start) -> Json:
         else ("Cool_down", "Get_token", "Dispatch")
     )
     codes = ", ".join(f"{step} @{{coalesce(actions('{step}')?['code'], '-')}}" for step in steps)
-    message = f"The retraining of @{{parameters('model')}} could not be started: {codes}."
+    message = (
+        f"The retraining of @{{parameters('model')}} could not be started (@{{variables('state')}}): {codes}."
+    )
     return {
         "Release_cool_down": branch(
             {"equals": ["@actions('Cool_down')?['status']", "Succeeded"]},

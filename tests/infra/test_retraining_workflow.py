@@ -121,7 +121,7 @@ def test_a_start_that_fails_releases_its_claims_and_the_next_try_works(
     event = one.event()
     status, said = one.send(event)
     assert (status, one.claims()) == (500, [])
-    assert said.startswith(f"The retraining of {one.model} could not be started: ")
+    assert said.startswith(f"The retraining of {one.model} could not be started (nothing done yet): ")
     assert "Get_schedule NotFound" in said
     run = one.app.ended()
     assert (run["status"], run["code"], run["error"]["message"]) == ("Failed", "RetrainingNotStarted", said)
@@ -196,7 +196,7 @@ def test_github_is_told_with_the_token_of_the_vault_which_stays_out_of_everythin
     azure, workspace = forwarding
     received = github[1].received
     vault = f"https://{workspace.vault}.vault.azure.net/secrets/github-token"
-    one = scene(azure, workspace, "github", repository="octo/models", token=vault)
+    one = scene(azure, workspace, "github", stack="dev", repository="octo/models", token=vault)
     event = one.event("e-1")
     status, said = one.send(event)
     assert (status, received, one.claims()) == (500, [], [])
@@ -224,6 +224,7 @@ def test_github_is_told_with_the_token_of_the_vault_which_stays_out_of_everythin
         "event_type": "model-monitor-breached",
         "client_payload": {
             "model": one.model,
+            "stack": "dev",
             "monitor": f"{one.model}-monitor",
             "run": "run-1",
             "event": "e-1",
@@ -236,3 +237,18 @@ def test_github_is_told_with_the_token_of_the_vault_which_stays_out_of_everythin
     assert "inputsLink" not in seen["Dispatch"]
     logs = [path for path in azure.dir.root.rglob("*.log") if token in path.read_text(errors="replace")]
     assert logs == []
+
+
+def test_when_twenty_attempts_have_failed_the_run_says_so_and_starts_no_more(
+    local_azure: LocalAzure, workspace: Workspace
+) -> None:
+    one = scene(local_azure, workspace)
+    one.schedule()
+    for attempt in range(1, 21):
+        job = f"{workspace.id}/jobs/{name_of(one, attempt)}"
+        local_azure.put(job, {"properties": JOB}, api_version=ML)
+    for attempt in range(1, 21):
+        assert end_of(one, name_of(one, attempt)) == "Failed"
+    status, said = one.send(one.event())
+    assert (status, "(20 attempts have failed)" in said, one.claims()) == (500, True, [])
+    assert len(one.jobs()) == 20
