@@ -171,6 +171,7 @@ class Recorded:
     parent: str
     inputs: dict[str, Any]
     dependencies: frozenset[str]
+    uses: dict[str, frozenset[str]]  # by input: the resources that its value comes from
     protect: bool
     custom: bool
 
@@ -263,9 +264,8 @@ class Monitor(mocks.MockMonitor):
 
     def RegisterResource(self, request):  # noqa: N802 (the name in Pulumi's protocol)
         response = super().RegisterResource(request)
-        depends = set(request.dependencies)
-        for names in request.propertyDependencies.values():
-            depends.update(names.urns)
+        uses = {key: frozenset(names.urns) for key, names in request.propertyDependencies.items()}
+        depends = set(request.dependencies).union(*uses.values())
         if request.type != "pulumi:pulumi:Stack":
             inputs = mocks.rpc.deserialize_properties(request.object)
             self.recording.resources.append(
@@ -277,6 +277,7 @@ class Monitor(mocks.MockMonitor):
                     parent=request.parent,
                     inputs=inputs,
                     dependencies=frozenset(depends),
+                    uses=uses,
                     protect=request.protect,
                     custom=request.custom,
                 )
