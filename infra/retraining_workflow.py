@@ -203,6 +203,6 @@ def _blob(loop: Loop, method: str, name: str, headers: Mapping[str, str] | None 
         f"@{{parameters('claims')}}/{name}",
         identity_id=loop.identity_id,
         audience="https://storage.azure.com/",
-        headers={"x-ms-version": _BLOB, **put, **(headers or {})},
+        headers={"x-ms-version": _BLOB, "x-ms-date": "@{utcNow('R')}", **put, **(headers or {})},
         body="@{parameters('model')}" if method == "PUT" else None,
     )

@@ -18,12 +18,13 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from local.azure import blob, certificate, gateway, identity, providers, proxy, store
+from local.azure import blob, certificate, gateway, identity, outbound, providers, proxy, store
 from local.azure.arm import Arm
 from local.azure.azurite_process import Azurite, AzuriteError
 from local.azure.blob import AzuriteBlobs
 from local.azure.catalog import Catalog
 from local.azure.child import LeashedChildren
+from local.azure.errors import ArmError
 from local.azure.operation import Operations
 from local.azure.resource_id import parse
 from local.azure.storage_data import StorageData
@@ -47,6 +48,10 @@ class LocalAzure:
         self._environ = dict(environ)
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        try:
+            outbound.forwards(environ.get(outbound.FORWARD, ""))
+        except ArmError as error:
+            raise ServiceError(error.message) from None
         self.authority = certificate.load(directory, environ)
         self.identity = identity.load(directory.identity)
         self.store = store.open_store(directory.database)
