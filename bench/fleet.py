@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -28,12 +30,25 @@ from ops.engine import REPOSITORY, choose
 from ops.fleet.plan import plan
 
 
-def _run(command: list[str], folder: Path, environment: dict[str, str]) -> float:
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class Cost:
+    """What a command took, with all processes it started. In seconds."""
+
+    wall: float
+    cpu: float
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str]) -> Cost:
+    began, before = time.perf_counter(), _cpu()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return time.perf_counter() - began
+    return Cost(time.perf_counter() - began, _cpu() - before)
 
 
 def _fleet(file: Path, count: int) -> None:
@@ -102,13 +117,21 @@ def main() -> None:
     finally:
         service.stop(directory)
         shutil.rmtree(root, ignore_errors=True)
-    each = statistics.median(alone)
+    wall = statistics.median(cost.wall for cost in alone)
+    cpu = statistics.median(cost.cpu for cost in alone)
     print(
         f"{engine.kind} engine, Python {platform.python_version()}, {os.cpu_count()} cores, {parallel} at a time"
     )
-    print(f"together  {count:3} workspaces  {together:7.1f} s  {together / count:6.2f} s each")
-    print(f"separate  {separate:3} workspaces  {sum(alone):7.1f} s  {each:6.2f} s each (median)")
-    print(f"ratio     {together / count / each:.3f}")
+    print(f"{'':28}{'wall':>9}{'each':>9}{'CPU each':>11}")
+    print(
+        f"together, {count:3} workspaces     {together.wall:8.1f}s{together.wall / count:8.2f}s{together.cpu / count:10.2f}s"
+    )
+    print(
+        f"separate, {separate:3} of them, median {sum(cost.wall for cost in alone):7.1f}s{wall:8.2f}s{cpu:10.2f}s"
+    )
+    print(
+        f"ratio                               {together.wall / count / wall:9.3f}{together.cpu / count / cpu:11.3f}"
+    )
 
 
 if __name__ == "__main__":
