@@ -109,7 +109,7 @@ class Display:
     def __call__(self, event: Event) -> None:
         """Show an event."""
         if self._title and "cancelEvent" not in event:
-            self._print(self._title)
+            self._print(self._title.rstrip("\n") if "policyLoadEvent" in event else self._title)
             self._title = ""
         if "resourcePreEvent" in event:
             self._pre(event["resourcePreEvent"]["metadata"])

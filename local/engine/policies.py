@@ -105,7 +105,7 @@ class Policies:
         responses = await asyncio.gather(*(pack.analyze(request) for pack in self._packs))
         refused = False
         for pack, response in zip(self._packs, responses, strict=True):
-            hidden = self._secrets | secrets_in(new.inputs)
+            hidden = self._secrets | secrets_in(new.inputs) if response.diagnostics else self._secrets
             for diagnostic in response.diagnostics:
                 refused |= self._violation(pack, diagnostic, new.urn, hidden)
             self._summarize("policyAnalyzeSummaryEvent", pack, response, urn=new.urn)
@@ -182,8 +182,10 @@ class Policies:
             urns.STACK_TYPE,
             f"{self._facts.project}-{self._facts.stack}",
         )
-        hidden = self._secrets.union(*(secrets_in([state.inputs, state.outputs]) for state in states))
         responses = await asyncio.gather(*(pack.analyze_stack(request) for pack in self._packs))
+        hidden = self._secrets
+        if any(response.diagnostics for response in responses):
+            hidden = hidden.union(*(secrets_in([state.inputs, state.outputs]) for state in states))
         for pack, response in zip(self._packs, responses, strict=True):
             for diagnostic in response.diagnostics:
                 urn = diagnostic.urn if diagnostic.urn in known else root

@@ -194,6 +194,10 @@ def test_several_packs_are_all_asked(things, tmp_path) -> None:
 PACKS = {
     "missing": ({}, "failed to load Pulumi policy project"),
     "other-runtime": ({"PulumiPolicy.yaml": "runtime: nodejs\n"}, "the runtime 'nodejs'"),
+    "other-toolchain": (
+        {"PulumiPolicy.yaml": "runtime: {name: python, options: {toolchain: poetry}}\n"},
+        "the toolchain 'poetry'",
+    ),
     "no-program": ({"PulumiPolicy.yaml": "runtime: python\n"}, "has no __main__.py"),
     "broken": (
         {
