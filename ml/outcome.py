@@ -22,6 +22,7 @@ _PAGE = "verdict.md"
 _API = "2024-10-01"
 #: Where Azure ML keeps what jobs wrote to their consoles.
 _LOG_DATASTORE = "workspaceartifactstore"
+_LOG = "std_log.txt"
 #: The last line of a gate that refuses.
 _REFUSAL = re.compile(r"^gate: refused: (?P<why>.+)$", re.MULTILINE)
 _IN_DATASTORE = re.compile(
@@ -55,6 +56,13 @@ class _Files:
             raise AzureMLError(f"{uri} is in no datastore")
         self._door, self._path = door, place["path"]
         self._container = door.datastore(place["datastore"])
+
+    def command(self, name: str) -> str:
+        """What shows a file on a console. `az ml job stream` shows no steps of pipelines."""
+        return (
+            f"az storage blob download --auth-mode login --account-name {self._container.account_name} "
+            f"--container-name {self._container.container_name} --name {self._path}{name}"
+        )
 
     def content(self, name: str) -> bytes | None:
         """A file's content; None where there is none."""
@@ -121,13 +129,14 @@ def failure(door: Door, model: str, job: str, state: str) -> str:
         logs = _Files(
             door, f"azureml://datastores/{_LOG_DATASTORE}/paths/ExperimentRun/dcid.{step}/user_logs/"
         )
-        text = (logs.content("std_log.txt") or b"").decode(errors="replace")
+        text = (logs.content(_LOG) or b"").decode(errors="replace")
+        command = logs.command(_LOG)
     except Exception:  # noqa: BLE001 - the failure itself matters more than why its log can't be read
-        failed, step, text = None, job, ""
+        failed, step, text, command = None, job, "", ""
     if refused := _REFUSAL.search(text):
         return (
-            f"{what}: the gate refused the model: {refused['why']}; the whole verdict: `az ml job stream --name {step} "
-            f"{place}`; change the model or the criteria, the next `up` trains again"
+            f"{what}: the gate refused the model: {refused['why']}; the whole verdict: `{command}`; "
+            "change the model or the criteria, the next `up` trains again"
         )
     shown = f" in step {failed.display_name or step}" if failed is not None else ""
     words = last_words(text)

@@ -1,5 +1,7 @@
 """What the gate lets through is registered, what a retraining makes is served: with the real MLClient."""
 
+import re
+
 import pytest
 import tiny_model
 from workspace_world import COMPUTE
@@ -36,7 +38,11 @@ def test_a_model_that_the_gate_refuses_is_not_registered_and_the_reason_is_one_l
     assert text.startswith(
         f"tiny: training job {job}: the gate refused the model: a scale of 100 is too large;"
     )
-    assert "the whole verdict: `az ml job stream --name " in text
+    shown = re.search(
+        r"the whole verdict: `az storage blob download .* --container-name (\S+) --name (\S+)`;", text
+    )
+    log = world.door.container(world.lake_account, shown[1]).download_blob(shown[2]).readall().decode()
+    assert log.strip() == "gate: refused: a scale of 100 is too large"
     assert "change the model or the criteria" in text
     assert "\n" not in text
     assert versions(world) == before
