@@ -57,6 +57,7 @@ _TARGETS = {
                 "amlworkspace": (
                     "{id}.workspace.{region}.api.azureml.ms",
                     "{id}.workspace.{region}.cert.api.azureml.ms",
+                    "*.{id}.inference.{region}.api.azureml.ms",
                     "ml-{name}-{region}-{id}.{region}.notebooks.azure.net",
                 )
             },

@@ -82,7 +82,7 @@ def test_a_workspaces_endpoint_has_its_names_in_two_zones(
     path, body = place.endpoint(empty_workspace.id, "amlworkspace")
     made = local_azure.put(path, body, api_version=NETWORK)
     addresses = [one["ipAddresses"][0] for one in made["properties"]["customDnsConfigs"]]
-    assert len(set(addresses)) == 3
+    assert len(set(addresses)) == 4
     zones = [
         at(place.group, "privateDnsZones", zone)
         for zone in ("privatelink.api.azureml.ms", "privatelink.notebooks.azure.net")
@@ -99,7 +99,7 @@ def test_a_workspaces_endpoint_has_its_names_in_two_zones(
         api_version=NETWORK,
     )
     shown = [one["properties"]["recordSets"] for one in group["properties"]["privateDnsZoneConfigs"]]
-    assert [len(sets) for sets in shown] == [2, 1]
+    assert [len(sets) for sets in shown] == [3, 1]
     assert shown[1][0]["fqdn"].endswith(".privatelink.notebooks.azure.net")
     status, _, body = local_azure.arm(
         "PUT",
