@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from local.demo.stream import Answer
 
-WIDTH, _LEFT, _RIGHT = 980, 44, 12
+WIDTH, _LEFT, _RIGHT = 980, 44, 20
 _TOP, _PLOT, _BOTTOM = 96, 220, 30
 _BASE = _TOP + _PLOT
 #: Rows of labels above the plot: a label takes the first that is free.

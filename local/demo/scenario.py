@@ -186,6 +186,7 @@ def _rollback(stage: Stage) -> None:
         reason = _first_line(str(error))
         if "was rolled back" not in reason:
             raise
+        reason = reason.partition("Error: ")[2] or reason
     else:
         raise EndpointError("The bad candidate went out: its rollout should have been taken back.")
     after = stage.observer.shares(stage.served["endpoint"])
