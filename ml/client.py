@@ -11,14 +11,14 @@ import re
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from azure.ai.ml import MLClient
     from azure.identity import DefaultAzureCredential
@@ -181,14 +181,27 @@ class Door:
         found = cast("Any", self.do(f"datastore {name}", lambda: self.client.datastores.get(name)))
         return self.container(found.account_name, found.container_name)
 
-    def post(self, url: str, body: Any, headers: Mapping[str, str]) -> tuple[int, str]:
-        """POSTs JSON to a data plane; status and text of the answer."""
+    @contextmanager
+    def caller(self, url: str) -> Generator[Callable[[Any, Mapping[str, str]], tuple[int, str]]]:
+        """A function that POSTs JSON with headers to a data plane, over one connection; status and text of the answer."""
         from azure.core import PipelineClient  # noqa: PLC0415
+        from azure.core.pipeline.policies import RetryPolicy  # noqa: PLC0415
         from azure.core.rest import HttpRequest  # noqa: PLC0415
 
-        with PipelineClient[Any, Any](url) as http:
-            response = http.send_request(HttpRequest("POST", url, json=body, headers=dict(headers)))
-            return response.status_code, response.text()
+        # Whatever is answered is the answer; only a connection that the other side has closed is opened again.
+        policies = [RetryPolicy(retry_total=2, retry_connect=2, retry_read=0, retry_status=0)]
+        with PipelineClient[Any, Any](url, policies=policies) as http:
+
+            def post(body: Any, headers: Mapping[str, str]) -> tuple[int, str]:
+                response = http.send_request(HttpRequest("POST", url, json=body, headers=dict(headers)))
+                return response.status_code, response.text()
+
+            yield post
+
+    def post(self, url: str, body: Any, headers: Mapping[str, str]) -> tuple[int, str]:
+        """POSTs JSON to a data plane once; status and text of the answer."""
+        with self.caller(url) as post:
+            return post(body, headers)
 
 
 _lock = threading.RLock()

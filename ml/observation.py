@@ -53,14 +53,8 @@ def target(door: Door, endpoint: str, deployment: str) -> Target:
     return Target(endpoint, deployment, url, headers)
 
 
-def ask(door: Door, to: Target, body: Any) -> tuple[int, str]:
-    """One request; status and text of the answer."""
-    what = f"deployment {to.endpoint}/{to.deployment}"
-    return door.do(what, lambda: door.post(to.url, body, to.headers))
-
-
 def ask_until_known(door: Door, to: Target, body: Any) -> tuple[int, str]:
-    """The same, again while the router may not know a new deployment yet."""
+    """One request, again while the router may not know a new deployment yet; status and text of the answer."""
     left = _TRIES
 
     def final(answer: tuple[int, str]) -> bool:
@@ -69,7 +63,8 @@ def ask_until_known(door: Door, to: Target, body: Any) -> tuple[int, str]:
         return answer[0] not in _NOT_YET or left <= 0
 
     what = f"deployment {to.endpoint}/{to.deployment}: smoke test"
-    return door.until(what, lambda: ask(door, to, body), final, _PATIENCE)
+    with door.caller(to.url) as post:
+        return door.until(what, lambda: door.do(what, lambda: post(body, to.headers)), final, _PATIENCE)
 
 
 def failure(status: int, text: str, template: Any) -> str | None:
@@ -108,14 +103,16 @@ def observe(
     What can't be found out is said in ``unreadable``.
     """
     asked, right, wrong = Asked(), 0, ""
+    what = f"deployment {endpoint}/{deployment}"
     try:
         to = target(door, endpoint, deployment)
-        while asked.sent < plan.requests and asked.sent - right <= plan.max_error_rate * plan.requests:
-            status, text = ask(door, to, test["request"])
-            problem = failure(status, text, test["answer"])
-            asked += Asked(1, int(status != 200))
-            right += problem is None
-            wrong = wrong or problem or ""
+        with door.caller(to.url) as post:
+            while asked.sent < plan.requests and asked.sent - right <= plan.max_error_rate * plan.requests:
+                status, text = door.do(what, lambda: post(test["request"], to.headers))
+                problem = failure(status, text, test["answer"])
+                asked += Asked(1, int(status != 200))
+                right += problem is None
+                wrong = wrong or problem or ""
         live, failed = _live(door, endpoint, deployment, since, before + asked)
     except AzureMLError as error:
         return Observation(asked, right, wrong, unreadable=str(error))

@@ -20,11 +20,12 @@ class Callers:
         self._threads = [threading.Thread(target=self._call) for _ in range(threads)]
 
     def _call(self):
-        while not self._stop.wait(0.02):
-            status, text = self._door.post(self._url, tiny_model.SMOKE["request"], self._headers)
-            self.answers += 1
-            if observation.failure(status, text, tiny_model.SMOKE["answer"]):
-                self.failures.append((status, text))
+        with self._door.caller(self._url) as post:
+            while not self._stop.wait(0.01):
+                status, text = post(tiny_model.SMOKE["request"], self._headers)
+                self.answers += 1
+                if observation.failure(status, text, tiny_model.SMOKE["answer"]):
+                    self.failures.append((status, text))
 
     def __enter__(self):
         for thread in self._threads:

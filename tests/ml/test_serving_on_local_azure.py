@@ -152,7 +152,7 @@ def test_an_endpoint_without_keys_is_smoke_tested_with_a_token(world, served, au
     assert read.outs == outs
     assert provider.diff(made.id, read.outs, closed).changes is False
     to = observation.target(world.door, ENDPOINT, FIRST)
-    assert observation.ask(world.door, to, tiny_model.SMOKE["request"])[0] == 200
+    assert observation.ask_until_known(world.door, to, tiny_model.SMOKE["request"])[0] == 200
     provider.update(made.id, outs, inputs)
 
 
