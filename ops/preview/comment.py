@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ops.preview import markdown
 from ops.preview.difference import changes
-from ops.preview.importance import END, NAME, Headline, count_of, headlines, plain, rank
+from ops.preview.importance import END, NAME, Headline, count_of, headlines, rank
 from ops.preview.property_line import cut, property_lines
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def failed(stack: str, reason: str, *, title: str = "") -> str:
     """The comment about a preview that came to nothing. ``reason`` has no secrets."""
     name = stack.rsplit("/", 1)[-1]
     said = markdown.words(cut(title, 200)) or f"Preview of stack {markdown.code(name)}"
-    return f"{marker(name)}\n### {said}\n\n> [!WARNING]\n> {markdown.words(cut(reason, 1000))}\n"
+    return f"{marker(name)}\n### {said}\n\n> [!WARNING]\n> {markdown.prose(cut(reason, 1000))}\n"
 
 
 def _choose(sections: Sequence[_Section], room: int) -> dict[int, str]:
@@ -148,7 +148,12 @@ def _head(plan: Plan, redactor: Redactor, title: str) -> str:
 
 
 def _sections(plan: Plan, redactor: Redactor, first: Sequence[Headline]) -> list[_Section]:
-    found = [_Section("#### Look at these first\n"), _Section("#### Policies\n")]
+    advice = sum(1 for violation in plan.violations if not violation.mandatory)
+    found = [
+        _Section("#### Look at these first\n"),
+        _Section("#### Policies\n"),
+        _fold(f"Policies: {advice} broken that don't stop the update"),
+    ]
     found[0].entries += [
         _plain(
             f"- **{headline.concern}** — {_set(_without(headline))}",
@@ -157,8 +162,8 @@ def _sections(plan: Plan, redactor: Redactor, first: Sequence[Headline]) -> list
         )
         for index, headline in enumerate(first)
     ]
-    order = sorted(plan.violations, key=lambda violation: not violation.mandatory)
-    found[1].entries += [_violation(violation, redactor, index) for index, violation in enumerate(order)]
+    for index, violation in enumerate(plan.violations):
+        found[1 if violation.mandatory else 2].entries.append(_violation(violation, redactor, index))
     groups: dict[str, list[Resource]] = {}
     for resource in plan.resources:
         groups.setdefault(_component(resource), []).append(resource)
@@ -186,19 +191,8 @@ def _without(headline: Headline) -> str:
 
 def _set(sentence: str) -> str:
     """A sentence as Markdown, the names in it as code."""
-    parts = re.split(f"{NAME}([^{END}]*){END}", sentence)
-    shown = [
-        markdown.code(cut(part, 200)) if index % 2 else _spaced(cut(plain(part), _LONGEST_TEXT))
-        for index, part in enumerate(parts)
-        if part
-    ]
-    return "".join(shown)
-
-
-def _spaced(text: str) -> str:
-    """Running text that keeps the space it begins and ends with."""
-    lead, tail = (" " if text[:1].isspace() else ""), (" " if text[-1:].isspace() else "")
-    return f"{lead}{markdown.words(text)}{tail}" if text.strip() else " "
+    shown = sentence.replace("`", "'").replace(NAME, "`").replace(END, "`")
+    return markdown.prose(cut(shown, _LONGEST_TEXT))
 
 
 def _component(resource: Resource) -> str:
@@ -220,9 +214,13 @@ def _component_section(urn: str, members: Sequence[Resource], redactor: Redactor
             f"{markdown.tag('b', redactor.text(urn.split('::', 3)[3]))} {markdown.words(redactor.text(kind))}"
         )
     if counts.keys() <= _QUIET and len(members) > 1:
-        before, after = "\n".join(markdown.folded(f"{name}: {summary}", ["\0"])).split("\0")
-        return _Section(before.rstrip("\n") + "\n", after.strip("\n"))
+        return _fold(f"{name}: {summary}")
     return _Section(f"#### {name}: {summary}\n")
+
+
+def _fold(summary: str) -> _Section:
+    before, after = "\n".join(markdown.folded(summary, ["\0"])).split("\0")
+    return _Section(before.rstrip("\n") + "\n", after.strip("\n"))
 
 
 def _plain(text: str, importance: tuple[int, int], what: str) -> _Entry:
@@ -231,7 +229,7 @@ def _plain(text: str, importance: tuple[int, int], what: str) -> _Entry:
 
 def _violation(violation: Violation, redactor: Redactor, index: int) -> _Entry:
     where = f" on {_name(violation.urn, redactor)}" if violation.urn else ""
-    text = markdown.words(cut(redactor.text(violation.text), _LONGEST_TEXT))
+    text = markdown.prose(cut(redactor.text(violation.text), _LONGEST_TEXT))
     return _plain(
         f"- **{markdown.words(violation.level)}** {markdown.code(redactor.text(violation.policy))}{where}: {text}",
         (0 if violation.mandatory else 9, index),
@@ -241,7 +239,7 @@ def _violation(violation: Violation, redactor: Redactor, index: int) -> _Entry:
 
 def _message(message: Message, redactor: Redactor, index: int) -> _Entry:
     where = f"{_name(message.urn, redactor)}: " if message.urn else ""
-    text = markdown.words(cut(redactor.text(message.text), _LONGEST_TEXT))
+    text = markdown.prose(cut(redactor.text(message.text), _LONGEST_TEXT))
     grave = 0 if message.severity == "error" else 9 if message.severity == "warning" else 10
     return _plain(f"- {markdown.words(message.severity)}: {where}{text}", (grave, index), "messages")
 

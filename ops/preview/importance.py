@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ops.preview.plan import Plan, Resource
     from ops.preview.redaction import Redactor
 
+#: So many new grants are listed one by one; a new platform has dozens, which say little before anything has a name.
+_FEW_GRANTS = 4
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -76,15 +78,28 @@ def rank(resource: Resource) -> int:
 def headlines(plan: Plan, redactor: Redactor, roles: Mapping[str, str]) -> list[Headline]:
     """What is to be read first: replacements, deletions, traffic, models, access. ``roles`` are names by id."""
     found: list[Headline] = []
+    new = [resource for resource in plan.resources if _is_between_new(resource)]
     for resource in sorted(plan.resources, key=rank):
         subject = _subject(resource)
         if subject is None and resource.operation not in ("replace", "delete"):
             continue
         if not resource.new.get("custom", resource.old.get("custom", True)):
             continue  # a component is its parts
+        if len(new) > _FEW_GRANTS and _is_between_new(resource):
+            continue
         concern = subject or Concern(resource.operation)
         found.append(Headline(concern, redactor.text(sentence(resource, redactor, roles)), resource.urn))
+    if len(new) > _FEW_GRANTS:
+        said = f"access: {len(new)} role assignments on new resources, listed below"
+        found.append(Headline(Concern.ACCESS, said, new[0].parent))
     return sorted(found, key=lambda headline: _ORDER.index(headline.concern))
+
+
+def _is_between_new(resource: Resource) -> bool:
+    """Whether it is a new grant on something that has no id yet."""
+    if _subject(resource) is not Concern.ACCESS or resource.operation != "create":
+        return False
+    return resource.inputs("new").get("scope") in UNKNOWNS
 
 
 def sentence(resource: Resource, redactor: Redactor, roles: Mapping[str, str]) -> str:
@@ -180,7 +195,9 @@ def _access(
     resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any], roles: Mapping[str, str]
 ) -> str:
     given = new or old
-    who = f"{given.get('principalType') or 'principal'} {_known(given.get('principalId'), 'that is new')}"
+    who = (
+        f"{given.get('principalType') or 'principal'} {_known(given.get('principalId'), 'that is new, too')}"
+    )
     if resource.operation == "create":
         return f"access: {who} gets {_grant(new, roles)}"
     if resource.operation == "delete":
@@ -191,10 +208,10 @@ def _access(
 def _grant(inputs: Mapping[str, Any], roles: Mapping[str, str]) -> str:
     definition = str(inputs.get("roleDefinitionId", ""))
     guid = _GUID.findall(definition)[-1:]
-    role = roles.get(guid[0].lower(), f"role {guid[0]}") if guid else "a role"
+    role = roles.get(guid[0].lower(), f"role {guid[0]}") if guid else "a role that is known after up"
     scope = str(inputs.get("scope", ""))
     unknown = not scope or scope in UNKNOWNS or scope == UNKNOWN
-    return f"{role} on {'what is new, too' if unknown else _name(scope.rsplit('/', 1)[-1])}"
+    return f"{role} on {'a new resource' if unknown else _name(scope.rsplit('/', 1)[-1])}"
 
 
 def _of(state: Mapping[str, Any], *keys: str) -> Any:

@@ -38,6 +38,20 @@ def _inert(match: re.Match[str]) -> str:
     return "".join(f"&#{ord(letter)};{apart}" for letter in found)
 
 
+def prose(text: str) -> str:
+    """``text`` as running text, with what stands between backquotes as code."""
+    parts = re.split(r"`([^`\n]+)`", text)
+    shown = [code(part) if index % 2 else _spaced(part) for index, part in enumerate(parts) if part]
+    return "".join(shown).strip()
+
+
+def _spaced(text: str) -> str:
+    """Running text that keeps the space it begins and ends with."""
+    if not text.strip():
+        return " "
+    return f"{' ' if text[0].isspace() else ''}{words(text)}{' ' if text[-1].isspace() else ''}"
+
+
 def code(text: str) -> str:
     """``text`` as code within a line; ends where it should whatever is in it."""
     shown = line(text)

@@ -161,6 +161,21 @@ def test_access_reads_as_who_may_do_what(operation: str, said: str) -> None:
     assert headlines(markdown(preview(step(operation, type_=ROLE, **given)))) == [f"access — {said}"]
 
 
+def test_a_new_platforms_many_grants_are_one_line() -> None:
+    grants = [step("create", f"grant-{n}", type_=ROLE, new={"scope": UNKNOWN}) for n in range(18)]
+    assert headlines(markdown(preview(*grants))) == [
+        "access — 18 role assignments on new resources, listed below"
+    ]
+    assert len(headlines(markdown(preview(*grants[:2])))) == 2
+
+
+def test_names_of_commands_in_messages_are_set_as_code() -> None:
+    text = markdown(
+        preview(diagnostics=[{"severity": "warning", "message": "run `pulumi up` <now>, not `later"}])
+    )
+    assert "- warning: run `pulumi up` &lt;now&gt;, not &#96;later" in text
+
+
 def test_a_protected_resource_that_would_go_says_that_the_update_will_refuse() -> None:
     gone = step("delete", "lake", old={"a": 1})
     gone["oldState"]["protect"] = True
