@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from azure.ai.ml.entities import (
     ReferenceData,
     ServerlessSparkCompute,
 )
+from azure.ai.ml.exceptions import JobException
 from azure.core.exceptions import HttpResponseError
 
 BREACH = "azureml_modelmonitor_threshold_breached"
@@ -58,13 +60,14 @@ def collected(folder: Path, hours_ago: int, shift: int) -> None:
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def monitor(ml_client: MLClient, folder: Path, name: str, shift: int) -> str:
-    """Makes a monitor whose last day has the shift and whose days before haven't; the name of its triggered job."""
+def monitor(ml_client: MLClient, folder: Path, name: str, shift: int | None) -> str:
+    """Makes a monitor whose last day has the shift (None: no data); the name of its triggered job."""
     reference = folder / "reference"
     reference.mkdir(parents=True)
     text = "delay,carrier\n" + "".join(f"{number % 50},{'AB'[number % 2]}\n" for number in range(ROWS))
     (reference / "reference.csv").write_text(text)
-    collected(folder / "inputs", hours_ago=1, shift=shift)
+    if shift is not None:
+        collected(folder / "inputs", hours_ago=1, shift=shift)
     collected(folder / "inputs", hours_ago=72, shift=1000)
     for kind in ("reference", "inputs"):
         ml_client.data.create_or_update(
@@ -119,6 +122,18 @@ def test_data_that_did_not_move_breaches_nothing(ml_client: MLClient, tmp_path: 
     job = follow(ml_client, monitor(ml_client, tmp_path / "data", "steady", shift=0))
     assert job.status == "Completed"
     assert BREACH not in job.tags
+
+
+def test_a_monitor_without_collected_data_fails_with_one_clear_error_and_breaches_nothing(
+    ml_client: MLClient, tmp_path: Path
+):
+    name = monitor(ml_client, tmp_path / "data", "silent", shift=None)
+    with pytest.raises(JobException) as error:
+        follow(ml_client, name)
+    said = re.findall(r"There is no data at '.*?silent-inputs.*?' between .*? UTC\.", str(error.value))
+    assert len(said) == 1
+    job = ml_client.jobs.get(name)
+    assert (job.status, BREACH in job.tags) == ("Failed", False)
 
 
 def test_a_job_schedule_runs_its_job_again(ml_client: MLClient, tmp_path: Path):
