@@ -9,8 +9,8 @@ The intervals are percentiles of a paired bootstrap: examples are drawn with rep
 on each draw (B. Efron, R. Tibshirani: An Introduction to the Bootstrap, 1993, chapters 13 and 16); the comparison is
 the one of a non-inferiority trial. The order of the examples doesn't matter, and the same ones give the same verdict.
 
-One module, longer than others, that needs nothing but numpy: it is also the code of a pipeline's step. As a command it exits with 0
-(passed), 1 (refused) or 2 (there is nothing to judge by)::
+One module, longer than others, that needs nothing but numpy: it is also the code of a pipeline's step. As a command it
+exits with 0 (passed), 1 (refused) or 2 (there is nothing to judge by)::
 
     python -m ml.gate --predictions predictions.csv --minimum-auc 0.85 --minimum-f1 0.65 --tolerance 0.005
 """
