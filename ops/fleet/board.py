@@ -102,8 +102,9 @@ def _notes(one: Status) -> Iterator[str]:
         yield one.error
     if one.locked_by:
         yield f"locked by {', '.join(one.locked_by)}"
-    if one.pending:
-        yield f"an engine began and didn't end: {', '.join(one.pending)}; `up` finds out what came of it"
+    if one.state == "interrupted":
+        begun = f", in the middle of {', '.join(one.pending)}" if one.pending else ""
+        yield f"a command was ended{begun}; the next `up` finds out what came of it"
     if not one.listed:
         yield f"no longer in the fleet's file; `destroy --only {one.name}` deletes it and frees its range"
 

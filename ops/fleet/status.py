@@ -93,7 +93,8 @@ def _state(
 ) -> str:
     if locks:
         return "in progress"
-    if pending:
+    # Resources that no finished command accounts for are those of one that was killed.
+    if pending or (resources and (not command or (command == "destroy" and result == "succeeded"))):
         return "interrupted"
     if result == "failed":
         return "failed"

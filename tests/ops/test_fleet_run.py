@@ -131,12 +131,15 @@ def test_a_status_tells_what_the_state_and_the_history_amount_to():
     assert summarise("vision", deployment, {**last, "result": "failed"}).state == "failed"
     assert summarise("vision", {}, {"kind": "destroy", "result": "succeeded"}).state == "destroyed"
     assert summarise("vision", {}, {}).state == "not deployed"
+    # Killed before it could write into the history.
+    assert summarise("vision", deployment, {}).state == "interrupted"
+    assert summarise("vision", deployment, {"kind": "destroy", "result": "succeeded"}).state == "interrupted"
     held = summarise("vision", deployment, last, locks=("me@here (pid 1)",), listed=False)
     text = io.StringIO()
     show_status(Console(file=text, width=200), [held, cut])
     assert "vision: locked by me@here (pid 1)" in text.getvalue()
     assert "`destroy --only vision` deletes it and frees its range" in text.getvalue()
-    assert "creating mlops-storage-lake; `up` finds out what came of it" in text.getvalue()
+    assert "in the middle of creating mlops-storage-lake; the next `up` finds out" in text.getvalue()
 
 
 def test_an_encrypted_output_is_no_endpoint():
