@@ -1,7 +1,7 @@
 """Functions of expressions that only compute. Names ignore case; a wrong argument is an ``ExpressionError``.
 
-Not among them: what reads the run (``triggerBody``, ``outputs``, …: ``scope.py``), times (``time_function.py``), and ``if``,
-``and``, ``or`` and ``coalesce`` aside, everything evaluates all its arguments, as in Azure ``if`` does too.
+All arguments are evaluated first, those of ``if`` too. Elsewhere: what reads the run (``triggerBody``, ``outputs``, …) and
+what stops early (``and``, ``or``, ``coalesce``) in ``scope.py``, times in ``time_function.py``.
 
 Source: Microsoft Learn, "Reference guide to functions in expressions for workflows in Azure Logic Apps".
 """
