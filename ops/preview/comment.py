@@ -136,14 +136,12 @@ def _head(plan: Plan, redactor: Redactor, title: str) -> str:
         parts.append(f"{same} unchanged")
     summary = " · ".join(parts) if order else f"**No changes.** {same} resources stay as they are."
     lines = [marker(plan.stack), f"### {said}", "", summary, ""]
-    stopping = [violation for violation in plan.violations if violation.mandatory]
+    stopping = [violation.policy for violation in plan.violations if violation.mandatory]
     if stopping:
-        verb = "policy is" if len(stopping) == 1 else "policies are"
-        lines += [
-            "> [!CAUTION]",
-            f"> {len(stopping)} mandatory {verb} broken: the update would be refused.",
-            "",
-        ]
+        count = len(set(stopping))
+        broken = "1 mandatory policy is broken" if count == 1 else f"{count} mandatory policies are broken"
+        times = f" ({len(stopping)} times)" if len(stopping) > count else ""
+        lines += ["> [!CAUTION]", f"> {broken}{times}: the update would be refused.", ""]
     return "\n".join(lines)
 
 
