@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.failure import Failure
+from ops.preview.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -230,4 +231,5 @@ def _violations(events: str) -> Iterable[Violation]:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:600]
+    """A message on one line, without what looks like a credential."""
+    return " ".join(Redactor().text(text).split())[:600]

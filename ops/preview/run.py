@@ -15,6 +15,7 @@ from rich.console import Console
 from ops.engine import EngineError, choose
 from ops.failure import Failure
 from ops.preview import plan
+from ops.preview.redaction import Redactor
 from ops.stack import project, reason
 
 if TYPE_CHECKING:
@@ -69,13 +70,13 @@ def run(
         code, out, said = _follow(command, environment, log)
         events = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     if code and not out.strip():
-        raise Failure(f"the preview of {stack} failed: {reason(said)}", code=2)
+        raise Failure(f"the preview of {stack} failed: {Redactor().text(reason(said))}", code=2)
     seen = plan.read(out, source=f"the preview of {stack}", events=events)
     if not code:
         return Ran(seen)
     broken = [violation.policy for violation in seen.violations if violation.mandatory]
     if not broken:
-        raise Failure(f"the preview of {stack} failed: {reason(said)}", code=2)
+        raise Failure(f"the preview of {stack} failed: {Redactor().text(reason(said))}", code=2)
     return Ran(seen, f"mandatory policies refuse this change: {', '.join(dict.fromkeys(broken))}")
 
 
