@@ -172,6 +172,8 @@ def test_another_parameter_makes_a_new_version_moves_the_traffic_and_survives_a_
     client = world.door.client
     assert [one.name for one in client.online_deployments.list("tiny-p-def456")] == [after["deployment_name"]]
     assert [one.version for one in client.models.list("tiny-p")] == ["2"]
+    tags = client.models.get("tiny-p", "2").tags
+    assert (tags["Champion"], tags["champion_mean"]) == ("tiny-p:1", "2")
     jobs = [job.name for job in client.jobs.list() if job.name.startswith(f"tiny-p-{after['lineage'][:12]}")]
     assert jobs == [f"tiny-p-{after['lineage'][:12]}-1"]
     target = client.schedules.get("tiny-p-monitor").create_monitor.monitoring_target
