@@ -6,9 +6,10 @@ import pulumi
 import pytest
 from recorded_program import CALLBACK, SUFFIX, run
 
+from infra import retraining_workflow
+from infra.retraining_start import Loop
 from ops import program
 
-GITHUB = {"start": "github", "repository": "octo/models"}
 _runs = {}
 
 
@@ -48,12 +49,12 @@ def test_only_the_subscription_is_given_the_callback_url(recording):
     assert not holds(recording.outputs)
 
 
-def test_for_github_the_definition_names_the_secret_and_holds_no_token():
-    recording = run("dev", retraining=GITHUB)
-    definition = recording.one("flight-delay-retraining-logic-app").inputs["definition"]
-    token = definition["parameters"]["token"]["defaultValue"]
-    assert token.endswith(".vault.azure.net/secrets/github-token")
-    start = definition["actions"]["Start"]["actions"]
+def test_for_github_the_definition_names_the_secret_and_keeps_the_token_out_of_the_history():
+    token = "https://kv.vault.azure.net/secrets/github-token"
+    loop = Loop("m", "m-monitor", "", "/w", "https://st", "/id", 60, "dev", "octo/models", token)
+    made = retraining_workflow.definition(loop, "github")
+    assert made["parameters"]["token"]["defaultValue"] == token
+    start = made["actions"]["Start"]["actions"]
     assert start["Get_token"]["runtimeConfiguration"] == {"secureData": {"properties": ["outputs"]}}
     assert start["Dispatch"]["runtimeConfiguration"] == {"secureData": {"properties": ["inputs"]}}
 
