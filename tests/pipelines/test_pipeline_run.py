@@ -130,7 +130,7 @@ def pull_request(forge: Forge, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 def preview(checkout: Checkout, pull_request: dict[str, str], forge: Forge) -> str:
-    """Runs the workflow `preview` for the stack dev; returns the pull request's one comment."""
+    """Runs the workflow `preview` for the stack dev; returns the pull request's one comment, updated in place."""
     checkout.run(step_of("preview", "Preview"), STACK="dev")
     checkout.run(step_of("preview", "Comment"), STACK="dev", **pull_request)
     assert len(forge.comments) == 1
@@ -152,21 +152,6 @@ def test_its_merge_deploys_it(checkout: Checkout) -> None:
         Step("by hand", "Again", "pulumi preview --expect-no-changes --non-interactive -s dev")
     )
     assert "unchanged" in result.stdout
-
-
-def test_the_next_pull_request_updates_the_comment_in_place(
-    checkout: Checkout, pull_request: dict[str, str], forge: Forge
-) -> None:
-    model = checkout.root / "models" / "tiny" / "model.yaml"
-    before = model.read_text()
-    document = yaml.safe_load(before)
-    document["training"]["parameters"] = {"scale": 2}
-    model.write_text(yaml.safe_dump(document))
-    comment = preview(checkout, pull_request, forge)
-    model.write_text(before)
-    assert re.search(r"- \*\*replace\*\* — deployment m-\w+ is replaced by m-\w+", comment)
-    assert re.search(r"- \*\*traffic\*\* — of tiny-\w+: m-\w+ 100 % → m-\w+ 100 %", comment)
-    assert "- parameters.scale: 1\n+ parameters.scale: 2" in comment
 
 
 def test_a_preview_that_fails_says_so_where_the_last_one_stood(
