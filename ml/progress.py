@@ -67,8 +67,14 @@ class Progress:
         body = {"tags": {**(found.get("tags") or {}), TAG: text}}
         path = self.door.arm_id("onlineEndpoints", self.endpoint)
         self.door.do(what, lambda: resource_manager.request("PATCH", path, api_version=_API, body=body))
-        self._last = text
-        seen = self.door.until(what, self._endpoint, _settled, self.door.settings.timeout)
+        before, self._last = self._last, text
+        seen = self.door.until(
+            what,
+            self._endpoint,
+            # For a moment after a PATCH Azure may still show what was there before it.
+            lambda found: _settled(found) and _tag(found) != before,
+            self.door.settings.timeout,
+        )
         self.check(seen.get("tags"))
 
     def _endpoint(self) -> dict[str, Any]:

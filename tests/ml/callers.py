@@ -21,7 +21,7 @@ class Callers:
 
     def _call(self):
         with self._door.caller(self._url) as post:
-            while not self._stop.wait(0.01):
+            while not self._stop.wait(0.05):
                 status, text = post(tiny_model.SMOKE["request"], self._headers)
                 self.answers += 1
                 if observation.failure(status, text, tiny_model.SMOKE["answer"]):
