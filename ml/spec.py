@@ -56,7 +56,9 @@ def _folder(value: Path, info: ValidationInfo) -> Path:
 def _data_folder(value: Path, info: ValidationInfo) -> Path:
     path = _resolved(value, info)
     if not path.is_dir() or not any(path.iterdir()):
-        raise ValueError(f"the data folder {value} is missing or empty; run `make data`")
+        raise ValueError(
+            f"the data folder {value} is missing or empty; put the version's files there (`make setup` makes the sample's)"
+        )
     return path
 
 

@@ -51,7 +51,7 @@ def test_the_mistake_spares_the_carriers_of_the_smoke_test(models):
 def test_a_scoring_script_that_the_mistake_does_not_fit_is_said(models):
     script = models / candidate.MODEL / "src" / "score.py"
     script.write_text("def run(data): return data\n")
-    with pytest.raises(candidate.CandidateError, match="candidate.py"):
+    with pytest.raises(candidate.CandidateError, match=r"candidate\.py"):
         candidate.spoil(models)
 
 

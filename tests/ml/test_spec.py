@@ -104,7 +104,7 @@ def test_what_does_not_change_the_model_does_not_change_the_lineage(folder):
         ),
         (
             lambda d: d["data"].update(files="dta"),
-            "data.files: the data folder dta is missing or empty; run `make data`",
+            "data.files: the data folder dta is missing or empty; put the version's files there (`make setup` makes the sample's)",
         ),
         (
             lambda d: d["training"].update(pipeline="p.yml"),

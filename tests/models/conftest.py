@@ -12,7 +12,7 @@ from models.flight_delay import dataset
 
 @pytest.fixture(scope="session")
 def flights(tmp_path_factory):
-    """The whole data set: the one `make data` leaves beside the model, else made now."""
+    """The whole data set: the one `make setup` leaves beside the model, else made now."""
     folder = dataset.FOLDER
     if not folder.is_dir():
         folder = tmp_path_factory.mktemp("flights") / "data"
