@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from azure.core import PipelineClient
+    from azure.identity import DefaultAzureCredential
 
 _HOST = "https://management.azure.com"
 
@@ -37,7 +38,7 @@ def request(
 
     url = f"{_HOST}{resource_id}"
     params = {"api-version": api_version, **(query or {})}
-    response = _client().send_request(HttpRequest(method, url, params=params, json=body))
+    response = _client(credential()).send_request(HttpRequest(method, url, params=params, json=body))
     if response.status_code >= 400:
         raise HttpResponseError(message=_message(response.text()), response=response)
     return response.json() if response.content else None
@@ -55,9 +56,10 @@ def _message(text: str) -> str:
 
 
 @cache
-def _client() -> PipelineClient[Any, Any]:
+def _client(signed_in: DefaultAzureCredential) -> PipelineClient[Any, Any]:
+    """A client for each identity: its tokens are kept with it."""
     from azure.core import PipelineClient  # noqa: PLC0415
     from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy  # noqa: PLC0415
 
-    policies = [RetryPolicy(), BearerTokenCredentialPolicy(credential(), f"{_HOST}/.default")]
+    policies = [RetryPolicy(), BearerTokenCredentialPolicy(signed_in, f"{_HOST}/.default")]
     return PipelineClient(_HOST, policies=policies)

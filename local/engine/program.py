@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc
 
+from local.engine.child_process import end
 from local.engine.error import EngineError
 
 if TYPE_CHECKING:
@@ -88,11 +89,7 @@ class ProcessProgram:
 
     async def stop(self) -> None:
         """Kill it: it has nothing that outlives the engine's answer."""
-        process = await self._process
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        await process.wait()
+        await end(await self._process)
 
 
 class InlineProgram:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.engine.child_process import end
 from local.engine.error import EngineError
 from local.engine.provider import Provider
 
@@ -133,12 +134,7 @@ class ProviderHost:
             await client.close()
         for task in self._addresses.values():
             task.cancel()
-        for process in self._processes:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-        for process in self._processes:
-            await process.wait()
+        await asyncio.gather(*map(end, self._processes))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._addresses.values(), return_exceptions=True)

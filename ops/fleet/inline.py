@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
 
 _PROGRAM = ("infra", "ml", "ops")
 _LAZY = "pulumi_azure_native."
-_COROUTINE = "run_in_stack"
+#: the SDK's coroutines around a program
+_COROUTINES = frozenset({"run_in_stack", "run_pulumi_func"})
 
 
 def load_modules() -> None:
@@ -42,11 +44,13 @@ def dropped_in_silence() -> Generator[None]:
     before = sys.unraisablehook
 
     def hook(unraisable: sys.UnraisableHookArgs) -> None:
-        if getattr(unraisable.object, "__name__", "") != _COROUTINE:
+        if getattr(unraisable.object, "__name__", "") not in _COROUTINES:
             before(unraisable)
 
     sys.unraisablehook = hook
     try:
         yield
     finally:
+        # Coroutines in reference cycles are dropped when they are found, which should be now.
+        gc.collect()
         sys.unraisablehook = before
