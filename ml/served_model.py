@@ -220,7 +220,8 @@ class ServedModel(pulumi.ComponentResource):
             output_file=spec.batch.output_file,
             error_threshold=spec.batch.error_threshold,
             tags=tags,
-            opts=child,
+            # A version whose rollout fails scores no folders either.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[traffic]),
         )
         monitor = Monitor(
             f"{name}-monitor",

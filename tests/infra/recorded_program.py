@@ -1,5 +1,6 @@
 """Runs the whole program against a recording mock of the engine."""
 
+import asyncio
 import json
 import runpy
 import uuid
@@ -10,7 +11,8 @@ from typing import Any
 import yaml
 from pulumi.runtime import config as runtime_config
 from pulumi.runtime import mocks, settings, stack
-from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
+from pulumi.runtime.sync_await import _sync_await
+from pulumi_loops import closed_loops
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SUBSCRIPTION = "00000000-1111-4222-8333-444444444444"
@@ -301,11 +303,12 @@ def run(stack_name, recording=None, **changes):
     }
     runtime_config.set_all_config(texts, [])
     settings.set_root_resource(None)
-    # The SDK asks for the thread's event loop; a test that ran asyncio.run before has taken it away.
-    _ensure_event_loop()
-    monitor = Monitor(Azure(recording), recording)
-    mocks.set_mocks(monitor.mocks, project="mlops", stack=stack_name, preview=False, monitor=monitor)
-    program = str(REPOSITORY / "__main__.py")
-    _sync_await(stack.run_pulumi_func(lambda: runpy.run_path(program, run_name="__main__") and None))
-    recording.outputs = dict(settings.get_root_resource().outputs)
-    return recording
+    with closed_loops():
+        # The SDK asks for the thread's event loop.
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        monitor = Monitor(Azure(recording), recording)
+        mocks.set_mocks(monitor.mocks, project="mlops", stack=stack_name, preview=False, monitor=monitor)
+        program = str(REPOSITORY / "__main__.py")
+        _sync_await(stack.run_pulumi_func(lambda: runpy.run_path(program, run_name="__main__") and None))
+        recording.outputs = dict(settings.get_root_resource().outputs)
+        return recording

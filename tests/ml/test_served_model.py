@@ -7,6 +7,7 @@ import pulumi
 import pytest
 import tiny_model
 from pulumi.runtime.stack import run_pulumi_func
+from pulumi_loops import closed_loops
 
 from ml import lineage, spec
 from ml.served_model import PlatformInputs, ServedModel, deployment_name, git_commit
@@ -46,18 +47,7 @@ class Recorder(pulumi.runtime.Mocks):
 
 
 @pytest.fixture
-def closed_loops(monkeypatch):
-    """Pulumi's SDK makes event loops and leaves them open."""
-    make, made = asyncio.new_event_loop, []
-    monkeypatch.setattr(asyncio, "new_event_loop", lambda: made.append(make()) or made[-1])
-    yield
-    for loop in made:
-        loop.close()
-    asyncio.set_event_loop(None)
-
-
-@pytest.fixture
-def deployed(tmp_path, closed_loops):
+def deployed(tmp_path):
     read = spec.load(tiny_model.write(tmp_path))
     recorder = Recorder()
     outputs = {}
@@ -80,7 +70,8 @@ def deployed(tmp_path, closed_loops):
         pulumi.runtime.set_mocks(recorder, preview=False)
         await run_pulumi_func(program)
 
-    asyncio.run(run())
+    with closed_loops():
+        asyncio.run(run())
     return read, recorder.resources, outputs
 
 

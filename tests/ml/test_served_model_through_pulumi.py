@@ -128,6 +128,12 @@ def test_the_state_holds_references_to_providers(stack):
     assert all(len(json.dumps(one["outputs"]["__provider"])) < 200 for one in dynamic)
 
 
+def test_what_a_version_is_used_for_besides_waits_for_its_rollout(stack):
+    resources = stack.resources()
+    for kind in ("BatchDeployment", "Monitor"):
+        assert resources["Traffic"]["urn"] in resources[kind]["dependencies"], kind
+
+
 def test_up_again_changes_nothing_and_neither_does_a_refresh(stack):
     before = stack.resources()
     stack.run("refresh", "--yes", "-s", "test", "--skip-preview", "--expect-no-changes")
