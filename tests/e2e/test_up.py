@@ -155,43 +155,6 @@ def test_local_azure_killed_and_started_again_has_lost_nothing(deployed: Deploye
     assert _NOTHING in deployed.local("up").stdout
 
 
-def test_a_retraining_that_beats_the_champion_takes_over_at_the_next_up(
-    deployed: Deployed, tmp_path: Path
-) -> None:
-    script = tmp_path / "retrain.py"
-    script.write_text(
-        "import json, os, sys, time\n"
-        "from ml import resource_manager\n"
-        "group, name = os.environ['AZURE_RESOURCE_GROUP'], os.environ['AZURE_WORKSPACE_NAME']\n"
-        "workspace = (f\"/subscriptions/{os.environ['AZURE_SUBSCRIPTION_ID']}/resourceGroups/{group}\"\n"
-        "             f'/providers/Microsoft.MachineLearningServices/workspaces/{name}')\n"
-        "def ask(method, path, body=None):\n"
-        "    return resource_manager.request(method, workspace + path, api_version='2024-10-01', body=body)\n"
-        "schedule = ask('GET', '/schedules/flight-delay-retraining')['properties']\n"
-        "definition = schedule['action']['jobDefinition']\n"
-        "job = f\"/jobs/flight-delay-{definition['tags']['Lineage'][:12]}-1\"\n"
-        "ask('PUT', job, {'properties': definition})\n"
-        "while (state := ask('GET', job)['properties']['status']) not in ('Completed', 'Failed'):\n"
-        "    time.sleep(0.2)\n"
-        "print(json.dumps({'state': state, 'on': schedule['isEnabled']}))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=_REPOSITORY,
-        env={**deployed.client_environ(), "PYTHONPATH": str(_REPOSITORY)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"state": "Completed", "on": False}
-    up = deployed.local("up").stdout
-    assert "the gate says: passed, champion flight-delay:1" in up
-    assert "gets 10 % of the requests" in up
-    assert "2 replaced" in up
-    assert _NOTHING in deployed.local("up").stdout
-
-
 def test_no_secret_is_in_the_state(deployed: Deployed) -> None:
     state = (deployed.root / "state" / ".pulumi" / "stacks" / "mlops" / "local.json").read_text()
     identity = json.loads((deployed.root / "identity.json").read_text())
