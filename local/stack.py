@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -42,6 +43,14 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
 def checkpoint_of(directory: LocalDir) -> Path:
     """Where the local stack's state is, in the layout of Pulumi's file backend."""
     return directory.state / ".pulumi" / "stacks" / PROJECT / f"{STACK}.json"
+
+
+def forget(directory: LocalDir) -> None:
+    """Removes all that is kept of a local stack: state, settings, passphrase, and the note of what was deployed."""
+    for folder in (directory.state, directory.root / "project", directory.root / "pulumi"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in (directory.root / "passphrase", directory.stack):
+        file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

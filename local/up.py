@@ -18,7 +18,7 @@ from local import engine_run, sample, service
 from local.command import Work, check_room, counted, started, told
 from local.endpoint import WorkspaceClient
 from local.settings import REPOSITORY, LocalDir
-from local.stack import checkpoint_of
+from local.stack import checkpoint_of, forget
 
 _PROGRAM_COMMANDS = ("up", "preview", "refresh", "destroy")
 
@@ -67,9 +67,8 @@ def clean() -> None:
         if demo.root.exists():
             service.reset(demo)
             shutil.rmtree(demo.root)
-        for folder in (directory.state, directory.root / "project", directory.root / "pulumi"):
-            shutil.rmtree(folder, ignore_errors=True)
-        for file in ("passphrase", "stack.json", "start.lock", "server.lock", "up.lock"):
+        forget(directory)
+        for file in ("start.lock", "server.lock", "up.lock"):
             (directory.root / file).unlink(missing_ok=True)
         if any(directory.root.iterdir()):
             left = ", ".join(sorted(path.name for path in directory.root.iterdir()))

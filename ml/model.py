@@ -8,14 +8,13 @@ a version made from it, and the model is registered last. Only what the pipeline
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pulumi.dynamic
 
-from ml import outcome, registration, succession, training
+from ml import incarnation, outcome, registration, succession, training
 from ml.client import AzureMLError
 from ml.provider import Made, Props, Provider, known
 from ml.registration import lineage_of
@@ -98,10 +97,10 @@ class ModelProvider(Provider):
         _demand_card(inputs, f"{name}: what job {job} made", has_card=result.has_card)
         door.say(f"{name}: the gate says: {result.verdict}, champion {result.champion}")
         registration.register_reference(door, name, lineage, job)
-        incarnation = os.urandom(8).hex()
-        version = registration.register(door, inputs, result, incarnation)
+        stamp = incarnation.new()
+        version = registration.register(door, inputs, result, stamp)
         door.say(f"{name}: version {version} registered")
-        computed = {**_computed(door, inputs, version, job, result.metrics), "incarnation": incarnation}
+        computed = {**_computed(door, inputs, version, job, result.metrics), "incarnation": stamp}
         return Made(f"{name}:{version}", {**computed, "origin": f"trained by job {job}"})
 
     def look(self, door: Door, resource_id: str, props: Props) -> Props | None:
@@ -131,7 +130,7 @@ class ModelProvider(Provider):
         before: Mapping[str, str] = found.tags or {}
         kept = {key: before[key] for key in registration.KEPT if key in before}
         if stamp := olds.get("incarnation"):
-            kept[registration.INCARNATION] = stamp
+            kept[incarnation.TAG] = stamp
         found.description = news["description"]
         found.tags = {
             **registration.tags({**olds, **news}, str(olds["job"]), olds["metrics"]),
@@ -145,9 +144,7 @@ class ModelProvider(Provider):
         """Archives the version and its reference data, unless they were taken up again since."""
         name, version = props["name"], str(props["version"])
         found = door.find(f"model {resource_id}", lambda: door.client.models.get(name, version))
-        stamp = (found.tags or {}).get(registration.INCARNATION) if found is not None else None
-        if stamp and stamp != props.get("incarnation"):
-            door.say(f"model {resource_id}: was taken up again since, so it stays")
+        if incarnation.overtaken(door, f"model {resource_id}", found, props):
             return
         data, data_version = registration.reference(name, lineage_of(props))
         door.find(f"model {resource_id}", lambda: door.client.models.archive(name, version))
@@ -247,7 +244,7 @@ def _computed(door: Door, inputs: Props, version: str, job: str, metrics: Mappin
         "metrics": dict(metrics),
         "reference": f"azureml:{asset}:{asset_version}",
         "reference_id": door.arm_id("data", asset, "versions", asset_version),
-        "incarnation": os.urandom(8).hex(),
+        "incarnation": incarnation.new(),
     }
 
 

@@ -3,19 +3,17 @@
 A deployment whose creation fails, or that doesn't answer the smoke test, is removed again (with its last words in the
 error): it would cost money without serving. One that was there before and worked is left as it is.
 
-Who takes a change back after a rollout has failed gets the old deployment again while Pulumi still has its entry to
-delete. So each creation stamps the deployment (tag ``Incarnation``), and only the entry with that stamp deletes it.
+A deployment that was taken up again since isn't deleted by its old entry in the state (``ml.incarnation``).
 """
 
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import pulumi.dynamic
 
-from ml import observation
+from ml import incarnation, observation
 from ml.client import SETTLED, AzureMLError, last_words, word
 from ml.provider import Made, Props, Provider
 from ml.traffic import live
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 
     from ml.client import Door
 
-#: The tag that says which creation of a deployment, known by its name, is the living one.
-INCARNATION = "Incarnation"
 _LOG_LINES = 200
 _SHOWN = 300
 
@@ -52,9 +48,9 @@ class OnlineDeploymentProvider(Provider):
         endpoint, name = inputs["endpoint"], inputs["name"]
         before = _settled(door, endpoint, name)
         worked = before is not None and word(before.provisioning_state) == "succeeded"
-        incarnation = os.urandom(8).hex()
+        stamp = incarnation.new()
         try:
-            _put(door, inputs, incarnation)
+            _put(door, inputs, stamp)
             _smoke(door, inputs)
         except AzureMLError as error:
             words = _last_words(door, endpoint, name)
@@ -62,7 +58,7 @@ class OnlineDeploymentProvider(Provider):
                 _delete(door, endpoint, name)
             left = "it is left as it is" if worked else "it was removed again"
             raise AzureMLError(f"{error}{words}; {left}") from None
-        return Made(f"{endpoint}/{name}", _computed(door, inputs, incarnation))
+        return Made(f"{endpoint}/{name}", _computed(door, inputs, stamp))
 
     def look(self, door: Door, resource_id: str, props: Props) -> Props | None:
         """What the deployment is now; of the code only Azure's own id can be read."""
@@ -78,26 +74,23 @@ class OnlineDeploymentProvider(Provider):
             "collect": [name for name in props["collect"] if name in enabled]
             + sorted(enabled - set(props["collect"])),
             "public_egress": word(getattr(found, "egress_public_network_access", None)) != "disabled",
-            "tags": {key: value for key, value in (found.tags or {}).items() if key != INCARNATION},
+            "tags": {key: value for key, value in (found.tags or {}).items() if key != incarnation.TAG},
         }
 
     def change(self, door: Door, olds: Props, news: Props) -> Props:
         """Updates in place and tests again."""
         _settled(door, news["endpoint"], news["name"])
-        incarnation = olds.get("incarnation") or os.urandom(8).hex()
-        _put(door, news, incarnation)
+        stamp = olds.get("incarnation") or incarnation.new()
+        _put(door, news, stamp)
         _smoke(door, news)
-        return _computed(door, news, incarnation)
+        return _computed(door, news, stamp)
 
     def remove(self, door: Door, resource_id: str, props: Props) -> None:
         """Deletes the deployment, unless it still gets requests or is another creation's by now."""
         endpoint, name = props["endpoint"], props["name"]
         found = door.find(f"deployment {resource_id}", lambda: _get(door, endpoint, name))
-        stamp = (found.tags or {}).get(INCARNATION) if found is not None else None
-        if stamp and stamp != props.get("incarnation"):
-            door.say(f"deployment {resource_id}: was taken up again since, so it stays")
-            return
-        _delete(door, endpoint, name)
+        if not incarnation.overtaken(door, f"deployment {resource_id}", found, props):
+            _delete(door, endpoint, name)
 
 
 def _get(door: Door, endpoint: str, name: str) -> Any:
@@ -132,7 +125,7 @@ def _settled(door: Door, endpoint: str, name: str) -> Any:
     )
 
 
-def _put(door: Door, inputs: Props, incarnation: str) -> None:
+def _put(door: Door, inputs: Props, stamp: str) -> None:
     from azure.ai.ml.entities import (  # noqa: PLC0415
         CodeConfiguration,
         DataCollector,
@@ -153,7 +146,7 @@ def _put(door: Door, inputs: Props, incarnation: str) -> None:
         data_collector=DataCollector(collections=collections) if collections else None,
         egress_public_network_access="enabled" if inputs["public_egress"] else "disabled",
         app_insights_enabled=True,
-        tags={**inputs["tags"], INCARNATION: incarnation},
+        tags={**inputs["tags"], incarnation.TAG: stamp},
     )
     deployments = door.client.online_deployments
     door.settle(
@@ -187,10 +180,10 @@ def _same(mine: str, theirs: Any) -> str:
     return mine if str(theirs).lower() == mine.lower() else str(theirs)
 
 
-def _computed(door: Door, inputs: Props, incarnation: str) -> Props:
+def _computed(door: Door, inputs: Props, stamp: str) -> Props:
     return {
         "deployment_id": door.arm_id("onlineEndpoints", inputs["endpoint"], "deployments", inputs["name"]),
-        "incarnation": incarnation,
+        "incarnation": stamp,
     }
 
 

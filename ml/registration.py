@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ml import outcome
+from ml import incarnation, outcome
 from ml.client import AzureMLError, load
 from ml.training import LINEAGE
 
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 JOB = "TrainingJob"
 #: The tag of a version that has a model card, and its value: the card's name beside the model.
 CARD = "ModelCard"
-#: The tag that says which creation of the resource a version belongs to.
-INCARNATION = "Incarnation"
 #: Tags that a version keeps from when it was registered.
-KEPT = ("GitCommit", "GateVerdict", "Champion", CARD, INCARNATION)
+KEPT = ("GitCommit", "GateVerdict", "Champion", CARD, incarnation.TAG)
 
 
 def lineage_of(inputs: Props) -> str:
@@ -86,7 +84,7 @@ def register_reference(door: Door, name: str, lineage: str, job: str) -> None:
     door.do(what, lambda: door.client.data.create_or_update(data))
 
 
-def register(door: Door, inputs: Props, result: outcome.Outcome, incarnation: str) -> str:
+def register(door: Door, inputs: Props, result: outcome.Outcome, stamp: str) -> str:
     """Registers what a job has made; returns the version."""
     from azure.ai.ml.constants import AssetTypes  # noqa: PLC0415
     from azure.ai.ml.entities import Model as ModelEntity  # noqa: PLC0415
@@ -96,7 +94,7 @@ def register(door: Door, inputs: Props, result: outcome.Outcome, incarnation: st
         "GitCommit": result.tags.get("GitCommit") or inputs["git_commit"],
         "GateVerdict": result.verdict,
         "Champion": result.champion,
-        INCARNATION: incarnation,
+        incarnation.TAG: stamp,
         **({CARD: outcome.CARD} if result.has_card else {}),
     }
     entity = ModelEntity(

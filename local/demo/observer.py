@@ -64,21 +64,19 @@ class Observer:
         async def read(client: WorkspaceClient) -> str:
             return await client.output(job, "model/verdict.md")
 
-        return Verdict(job, passed=True, text=self._ask(read))
+        return Verdict(job, self._ask(read))
 
     async def _ended_loop_run(self, client: WorkspaceClient) -> dict[str, Any] | None:
         workflows = await client.get(f"{self._group}/providers/Microsoft.Logic/workflows", api=_LOGIC_API)
         for workflow in workflows["value"]:
             runs = await client.get(f"{workflow['id']}/runs", api=_LOGIC_API)
             for run in runs["value"]:
+                status = run["properties"]["status"]
+                if status not in _RUN_ENDED:
+                    continue
                 actions = await client.get(f"{run['id']}/actions", api=_LOGIC_API)
-                names = {
-                    action["name"]
-                    for action in actions["value"]
-                    if action["properties"]["status"] != "Skipped"
-                }
-                if run["properties"]["status"] in _RUN_ENDED:
-                    return {"status": run["properties"]["status"], "actions": names}
+                names = {one["name"] for one in actions["value"] if one["properties"]["status"] != "Skipped"}
+                return {"status": status, "actions": names}
         return None
 
     def _ask(self, question: Callable[[WorkspaceClient], Awaitable[Any]]) -> Any:

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate said of a version: its name, whether it passed, and the verdict's Markdown."""
+    """What the gate said of a job's model, which it let pass: the job, and the verdict's Markdown."""
 
-    version: str
-    passed: bool
+    job: str
     text: str
 
 
@@ -89,9 +88,8 @@ def _moments(moments: Sequence[Moment]) -> str:
 
 
 def _verdict(verdict: Verdict) -> str:
-    word, kind = ("passed", "good") if verdict.passed else ("refused", "bad")
     return (
-        f'<section class="card"><h2>The gate on {escape(verdict.version)} <span class="chip {kind}">{word}</span></h2>'
+        f'<section class="card"><h2>The gate on {escape(verdict.job)} <span class="chip good">passed</span></h2>'
         f"<pre>{escape(verdict.text.strip())}</pre></section>"
     )
 
@@ -106,10 +104,10 @@ _WHAT = (
     "a canary, and a bad candidate that is taken back."
 )
 _STYLE = """
-:root{--paper:#f6f7f9;--card:#fff;--ink:#1b1f24;--soft:#5c6670;--line:#e3e7eb;--bad:#b42318;--bad-bg:#fdecea;
+:root{--paper:#f6f7f9;--card:#fff;--ink:#1b1f24;--soft:#5c6670;--line:#e3e7eb;--bad:#b42318;
 --good:#0a6b45;--good-bg:#e6f5ee;--d0:#9fb1c4;--d1:#2f74c0;--d2:#e0a13a;--d3:#6b8f5e;--d4:#8a6bb0;--d5:#4aa3a2}
 @media(prefers-color-scheme:dark){:root{--paper:#101317;--card:#181c22;--ink:#e8ebef;--soft:#9aa5b1;--line:#2b313a;
---bad:#ff9a8f;--bad-bg:#43211e;--good:#6fd6a6;--good-bg:#173528;--d0:#5d6d7e;--d1:#5aa9ff;--d2:#d99a35}}
+--bad:#ff9a8f;--good:#6fd6a6;--good-bg:#173528;--d0:#5d6d7e;--d1:#5aa9ff;--d2:#d99a35}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
 main{max-width:1100px;margin:0 auto;padding:40px 24px 64px}
@@ -135,6 +133,6 @@ table{border-collapse:collapse;width:100%}td{padding:6px 10px;border-top:1px sol
 tr:first-child td{border-top:0}.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap;width:1%}
 tr.good td{color:var(--good)}tr.bad td{color:var(--bad)}a{color:inherit}
 .chip{border-radius:99px;padding:1px 10px;font-size:13px;font-weight:600}
-.chip.good{background:var(--good-bg);color:var(--good)}.chip.bad{background:var(--bad-bg);color:var(--bad)}
+.chip.good{background:var(--good-bg);color:var(--good)}
 pre{margin:0;font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,monospace;white-space:pre-wrap}
 """

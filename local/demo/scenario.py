@@ -25,6 +25,7 @@ from local.demo.stream import Pace, Stream
 from local.endpoint import EndpointError
 from local.engine_run import EngineRunError
 from local.settings import REPOSITORY, LocalDir
+from local.stack import forget
 from ml import spec as model_spec
 from ml.training import job_name
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-#: Flights the monitor needs of the last month before it is asked: fewer, and chance explains more than drift.
+#: How long flights of the last month go in before the monitor is asked: of fewer, chance explains more than drift.
 _LAST_MONTH_SECONDS = 8.0
 _BAKE_SECONDS = 6
 _DRIFT_PAGE = "drift.html"
@@ -74,10 +75,7 @@ def clear(directory: LocalDir) -> None:
     service.reset(directory)
     if kept.exists():
         kept.rename(directory.environments)
-    for folder in (directory.state, directory.root / "project", directory.root / "pulumi"):
-        shutil.rmtree(folder, ignore_errors=True)
-    for file in ("passphrase", "stack.json"):
-        (directory.root / file).unlink(missing_ok=True)
+    forget(directory)
 
 
 def _play(console: Console, directory: LocalDir, began: float) -> None:

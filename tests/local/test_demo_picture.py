@@ -75,7 +75,7 @@ def test_the_page_tells_everything_and_escapes_it():
     story = page.Story(
         [answer(0.5), answer(1.5, "m-2", 424)],
         [Moment(1.0, "drift", "bad", "the monitor: 3 of 7 <features> drifted")],
-        [page.Verdict("flight-delay-1", passed=True, text="AUC 0.91 > 0.90")],
+        [page.Verdict("flight-delay-1", "AUC 0.91 > 0.90")],
         "drift.html",
         75.0,
     )
