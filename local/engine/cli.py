@@ -8,10 +8,10 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from local.engine import flags
-from local.engine.checkpoint import VERSION
+from local.engine.command import flags
+from local.engine.command.flags import BOOL, LIST, REFUSED, VALUE, Arguments, Spec
 from local.engine.error import EngineError, UnsupportedError
-from local.engine.flags import BOOL, LIST, REFUSED, VALUE, Arguments, Spec
+from local.engine.state.checkpoint import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,7 +172,7 @@ def _dispatch(words: list[str]) -> int:
         return 0
     _refuse_parts(command, rest)
     if command in _UPDATES:
-        from local.engine import command_update  # noqa: PLC0415 - commands are loaded when they are used
+        from local.engine.command import update as command_update  # noqa: PLC0415 - commands are loaded when they are used
 
         spec, summary = command_update.FLAGS, _UPDATES[command]
     elif command in _COMMANDS:
@@ -204,7 +204,7 @@ def _refuse_parts(command: str, words: list[str]) -> None:
 
 def _handler(command: str) -> Callable[[Arguments], int]:
     if command in _UPDATES:
-        from local.engine import command_update  # noqa: PLC0415
+        from local.engine.command import update as command_update  # noqa: PLC0415
 
         return command_update.run
     own = {
@@ -218,11 +218,11 @@ def _handler(command: str) -> Callable[[Arguments], int]:
         return own[command]
     group, _, verb = command.partition(" ")
     if group == "config":
-        from local.engine import command_config as module  # noqa: PLC0415
+        from local.engine.command import config as module  # noqa: PLC0415
     elif group == "state" or command == "stack import":
-        from local.engine import command_state as module  # noqa: PLC0415
+        from local.engine.command import state as module  # noqa: PLC0415
     else:
-        from local.engine import command_stack as module  # noqa: PLC0415
+        from local.engine.command import stack as module  # noqa: PLC0415
     names = {"": "show", "set": "set_", "import": "import_", "set-all": "set_all", "rm-all": "rm_all"}
     return getattr(module, command if command == "cancel" else names.get(verb, verb))
 
@@ -230,7 +230,7 @@ def _handler(command: str) -> Callable[[Arguments], int]:
 def _whoami(arguments: Arguments) -> int:
     from pathlib import Path  # noqa: PLC0415
 
-    from local.engine import project  # noqa: PLC0415
+    from local.engine.workspace import project  # noqa: PLC0415
 
     try:
         home = project.find(Path.cwd())
@@ -266,7 +266,7 @@ def _install(arguments: Arguments) -> int:
     if kind and kind != "resource":
         raise UnsupportedError(f"the {kind} plugin '{name}' of `pulumi plugin install`")
     if name:
-        from local.engine.provider_host import refuse  # noqa: PLC0415
+        from local.engine.providers.host import refuse  # noqa: PLC0415
 
         refuse(name)
     return 0

@@ -1,6 +1,6 @@
 import yaml
 
-from local.engine.config_text import rewritten
+from local.engine.workspace.config_text import rewritten
 
 TEXT = """# This machine.
 config:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.engine.diff_display import value_text
+from local.engine.display.diff import value_text
 from local.engine.property_value import UNKNOWN_STRING
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.engine import passphrase
 from local.engine.error import EngineError
+from local.engine.state import passphrase
 
 CONFORMANCE = Path(__file__).resolve().parents[1] / "conformance"
 SALT = "v1:PYQTS1eE62g=:v1:Xio+7ToVjMK+OqoB:BKXLnwuBIcqoPzXol2d5+w9gezdrDQ=="

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from local.engine import policy_config
 from local.engine.error import EngineError, UnsupportedError
+from local.engine.policy import policy_config
 
 PACK = str(Path(__file__).with_name("policy_pack"))
 PROGRAM = """

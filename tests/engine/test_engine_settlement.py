@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from local.engine.checkpoint import Operation
-from local.engine.provider import Outcome
-from local.engine.resource_state import ResourceState
-from local.engine.settlement import settled_one
+from local.engine.executor.settlement import settled_one
+from local.engine.providers.provider import Outcome
+from local.engine.state.checkpoint import Operation
+from local.engine.state.resource_state import ResourceState
 
 URN = "urn:pulumi:dev::p::azure-native:storage:StorageAccount::sa"
 ENTRY = ResourceState(URN, "azure-native:storage:StorageAccount", custom=True, id="/sa1", inputs={"n": 1})

@@ -1,0 +1,332 @@
+"""`pulumi up`, `preview`, `refresh` and `destroy`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from local.engine.command.flags import BOOL, LIST, REFUSED, VALUE, Arguments, Spec
+from local.engine.display.events import Log, Stream
+from local.engine.error import EngineError, UnsupportedError
+from local.engine.state.checkpoint import VERSION
+from local.engine.steps.target import Options, Targets
+from local.engine.workspace import project as projects
+from local.engine.workspace import stack as stacks
+
+if TYPE_CHECKING:
+    from local.engine.executor.operation import Request, Result
+    from local.engine.policy.pack import PackSource
+    from local.engine.program.program import Program
+    from local.engine.workspace.stack import Stack
+
+EXPECTED_NO_CHANGES = 7
+
+FLAGS: Spec = {
+    "--yes": BOOL,
+    "--skip-preview": BOOL,
+    "--preview-only": BOOL,
+    "--expect-no-changes": BOOL,
+    "--diff": BOOL,
+    "--json": BOOL,
+    "--refresh": BOOL,
+    "--debug": BOOL,
+    "--message": VALUE,
+    "--parallel": VALUE,
+    "--target": LIST,
+    "--exclude": LIST,
+    "--replace": LIST,
+    "--target-replace": LIST,
+    "--target-dependents": BOOL,
+    "--exclude-dependents": BOOL,
+    "--exclude-protected": BOOL,
+    "--continue-on-error": BOOL,
+    "--config": LIST,
+    "--config-path": BOOL,
+    "--config-file": VALUE,
+    "--suppress-outputs": BOOL,
+    "--suppress-progress": BOOL,
+    "--suppress-permalink": BOOL,
+    "--suppress-stream-logs": BOOL,
+    "--show-sames": BOOL,
+    "--show-config": BOOL,
+    "--show-reads": BOOL,
+    "--show-replacement-steps": BOOL,
+    "--show-full-output": BOOL,
+    "--show-secrets": REFUSED,
+    "--event-log": VALUE,
+    "--client": VALUE,
+    "--exec-kind": VALUE,
+    "--exec-agent": VALUE,
+    "--clear-pending-creates": BOOL,
+    "--skip-pending-creates": BOOL,
+    "--remove": BOOL,
+    "--run-program": BOOL,
+    "--import-pending-creates": REFUSED,
+    "--policy-pack": LIST,
+    "--policy-pack-config": LIST,
+    "--plan": REFUSED,
+    "--save-plan": REFUSED,
+    "--import-file": REFUSED,
+    "--attach-debugger": REFUSED,
+    "--remote": REFUSED,
+    "--copilot": REFUSED,
+    "--neo": REFUSED,
+    "--secrets-provider": REFUSED,
+    "--strict": REFUSED,
+}
+_KINDS = {"up": "update", "update": "update", "preview": "update", "refresh": "refresh", "destroy": "destroy"}
+
+
+def run(arguments: Arguments) -> int:
+    """Carry out the command; returns the exit code."""
+    command, kind = arguments.command, _KINDS[arguments.command]
+    _refuse(arguments, kind)
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not arguments.has("--non-interactive")
+    preview_only = command == "preview" or arguments.has("--preview-only")
+    skip_preview = arguments.has("--skip-preview") or os.environ.get("PULUMI_SKIP_CONFIRMATIONS") == "true"
+    if not preview_only and not interactive and not (arguments.has("--yes") or skip_preview):
+        raise EngineError(
+            "--yes or --skip-preview must be passed in to proceed when running in non-interactive mode"
+        )
+    stack = stacks.open_(arguments.value("--stack"), arguments.value("--config-file"))
+    stack.derive_key_meanwhile()
+    _set_config(arguments, stack)
+    if preview_only:
+        stack.recover_if_abandoned()
+        return _preview(arguments, stack, kind)
+    if not skip_preview:
+        code = _preview(arguments, stack, kind, quiet=arguments.has("--json"))
+        if code != 0:
+            return code
+        if not arguments.has("--yes") and not _confirmed(kind, stack.name):
+            print("confirmation declined, not proceeding with the " + kind, file=sys.stderr)  # noqa: T201
+            return 1
+    return _update(arguments, stack, kind)
+
+
+def _refuse(arguments: Arguments, kind: str) -> None:
+    if arguments.positional:
+        raise EngineError(f"unknown argument '{arguments.positional[0]}' for `pulumi {arguments.command}`")
+    _packs(arguments, kind)
+    if kind != "update" and arguments.has("--run-program"):
+        raise UnsupportedError(f"--run-program of `pulumi {arguments.command}`")
+    if arguments.given("--client") and kind == "destroy" and arguments.has("--run-program"):
+        raise UnsupportedError("--client of `pulumi destroy`")
+
+
+def _request(arguments: Arguments, kind: str, *, preview: bool) -> Request:
+    from local.engine.executor.operation import Request  # noqa: PLC0415 - gRPC is loaded for operations only
+
+    text = arguments.value("--parallel", os.environ.get("PULUMI_PARALLEL", "")) or str(
+        4 * (os.cpu_count() or 4)
+    )
+    if not text.isdigit():
+        raise EngineError(f"--parallel takes a number of operations, not '{text}'")
+    return Request(
+        kind=kind,
+        preview=preview,
+        options=Options(
+            targets=Targets([*arguments.all("--target"), *arguments.all("--target-replace")]),
+            excludes=Targets(arguments.all("--exclude")),
+            replaces=Targets([*arguments.all("--replace"), *arguments.all("--target-replace")]),
+            target_dependents=arguments.has("--target-dependents"),
+            exclude_dependents=arguments.has("--exclude-dependents"),
+            exclude_protected=arguments.has("--exclude-protected"),
+            continue_on_error=arguments.has("--continue-on-error"),
+        ),
+        parallel=max(int(text), 1),
+        refresh=arguments.has("--refresh") and kind != "refresh",
+        packs=_packs(arguments, kind),
+    )
+
+
+def _packs(arguments: Arguments, kind: str) -> tuple[PackSource, ...]:
+    """The policy packs that the command line names, each with the file that sets its policies."""
+    folders, files = (
+        [path for given in arguments.all(flag) for path in given.split(",") if path]
+        for flag in ("--policy-pack", "--policy-pack-config")
+    )
+    if kind != "update" and (folders or files):
+        raise EngineError(
+            f"unknown flag: --policy-pack (`pulumi {arguments.command}` runs no policies; `up` and `preview` do)"
+        )
+    if files and not folders:
+        raise EngineError('"--policy-pack-config" must be specified with "--policy-pack"')
+    if files and len(files) != len(folders):
+        raise EngineError(
+            'the number of "--policy-pack-config" flags must match the number of "--policy-pack" flags'
+        )
+    if not folders:
+        return ()
+    from local.engine.policy.pack import PackSource  # noqa: PLC0415 - gRPC is loaded for operations only
+
+    return tuple(PackSource(*pair) for pair in zip(folders, files or [""] * len(folders), strict=True))
+
+
+def _set_config(arguments: Arguments, stack: Stack) -> None:
+    from local.engine.workspace.config import adjusted  # noqa: PLC0415
+
+    for pair in arguments.all("--config"):
+        key, _, value = pair.partition("=")
+        path = arguments.has("--config-path")
+        stack.config.set(key, adjusted(value) if path else value, path=path)
+    if arguments.all("--config"):
+        stack.config.save()
+
+
+def _preview(arguments: Arguments, stack: Stack, kind: str, *, quiet: bool = False) -> int:
+    from local.engine.display.display import Digest  # noqa: PLC0415
+
+    events = Stream()
+    digest = Digest() if arguments.has("--json") else None
+    if digest is not None:
+        events.rows = True
+        events.listen(digest)
+    else:
+        events.listen(_display(arguments, stack, kind, preview=True))
+    result = _perform(arguments, stack, kind, events, preview=True)
+    if digest is not None and not quiet:
+        print(digest.text())  # noqa: T201
+    return _exit_code(arguments, result, "preview", "")
+
+
+def _update(arguments: Arguments, stack: Stack, kind: str) -> int:
+    events = Stream()
+    if arguments.has("--json"):
+        raise UnsupportedError(f"--json of `pulumi {arguments.command}` (that of a preview is)")
+    stack.store.require()
+    with stack.store.lock() as notes:
+        events.listen(_display(arguments, stack, kind, preview=False))
+        for note in notes:
+            events.diagnose("warning", note)
+        if stack.recover():
+            events.diagnose(
+                "warning", "the last operation was killed: its journal was played back into the state"
+            )
+        began = int(time.time())
+        result = _perform(arguments, stack, kind, events, preview=False)
+        stack.store.record(_history(arguments, stack, kind, result, began))
+    if kind == "destroy" and not result.failed:
+        _after_destroy(arguments, stack)
+    return _exit_code(arguments, result, {"update": "update"}.get(kind, kind), stack.name)
+
+
+def _after_destroy(arguments: Arguments, stack: Stack) -> None:
+    if arguments.has("--remove"):
+        stack.store.remove()
+        stack.config.file.unlink(missing_ok=True)
+        if projects.selected_stack(stack.project) == stack.name:
+            projects.select_stack(stack.project, "")
+        print(f"The resources in the stack have been deleted, and stack '{stack.name}' has been removed.")  # noqa: T201
+    elif not arguments.all("--target"):
+        print(  # noqa: T201
+            "The resources in the stack have been deleted, but the history and configuration associated with the stack "
+            "are still maintained. \n"
+            f"If you want to remove the stack completely, run `pulumi stack rm {stack.name}`."
+        )
+
+
+def _perform(arguments: Arguments, stack: Stack, kind: str, events: Stream, *, preview: bool) -> Result:
+    from local.engine.executor import operation  # noqa: PLC0415
+
+    log = Log(arguments.value("--event-log")) if arguments.given("--event-log") else None
+    if log is not None:
+        events.listen(log)
+    request = _request(arguments, kind, preview=preview)
+
+    async def main() -> Result:
+        program = _program(arguments, stack, events) if kind == "update" else None
+        try:
+            return await operation.run(request, stack, program, events)
+        finally:
+            if program is not None:
+                await program.stop()
+
+    try:
+        return asyncio.run(main())
+    except KeyboardInterrupt as error:
+        raise EngineError(
+            "operation terminated; what was under way is in the state's pending operations"
+        ) from error
+    finally:
+        events.emit("cancelEvent")
+        if log is not None:
+            log.close()
+
+
+def _program(arguments: Arguments, stack: Stack, events: Stream) -> Program:
+    from local.engine.program.program import InlineProgram, ProcessProgram  # noqa: PLC0415
+
+    if client := arguments.value("--client"):
+        return InlineProgram(client)
+    return ProcessProgram(stack.project, {}, events)
+
+
+def _display(arguments: Arguments, stack: Stack, kind: str, *, preview: bool) -> Any:
+    from local.engine.display.display import Display  # noqa: PLC0415
+
+    setting = arguments.value("--color", "auto")
+    colour = setting == "always" or (
+        setting == "auto" and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    )
+    return Display(
+        kind,
+        stack.name,
+        preview=preview,
+        colour=colour,
+        diff=arguments.has("--diff"),
+        show_sames=arguments.has("--show-sames"),
+        suppress_outputs=arguments.has("--suppress-outputs"),
+        suppress_progress=arguments.has("--suppress-progress"),
+    )
+
+
+def _confirmed(kind: str, stack: str) -> bool:
+    verb = {
+        "update": "perform this update",
+        "refresh": "perform this refresh",
+        "destroy": "perform this destroy",
+    }[kind]
+    return input(f"Do you want to {verb} on stack {stack}? [yes/no] ").strip().lower() in {"y", "yes"}
+
+
+def _exit_code(arguments: Arguments, result: Result, operation: str, stack: str) -> int:
+    if result.cancelled:
+        raise EngineError(f"{operation} canceled")
+    if result.failed:
+        if stack and not result.violated:
+            raise EngineError(f"{operation} failed")
+        return 1
+    if arguments.has("--expect-no-changes") and result.changed:
+        raise EngineError(
+            f"no changes were expected for {operation} but changes were proposed",
+            exit_code=EXPECTED_NO_CHANGES,
+        )
+    return 0
+
+
+def _history(arguments: Arguments, stack: Stack, kind: str, result: Result, began: int) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "startTime": began,
+        "message": arguments.value("--message"),
+        "environment": {
+            "exec.kind": arguments.value("--exec-kind", "cli"),
+            "pulumi.arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(
+                platform.machine(), platform.machine()
+            ),
+            "pulumi.os": sys.platform,
+            "pulumi.version": VERSION,
+            "runtime.name": "python",
+            "runtime.version": platform.python_version(),
+        },
+        "config": stack.config.values,
+        "version": 0,
+        "result": "failed" if result.failed else "succeeded",
+        "endTime": int(time.time()),
+        "resourceChanges": result.changes,
+    }

@@ -1,0 +1,1 @@
+"""Engine events, and how people read them."""

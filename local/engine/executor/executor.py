@@ -1,0 +1,299 @@
+"""Carrying out steps: the only place where resources are touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from local.engine import urn as urns
+from local.engine.error import StepFailedError
+from local.engine.property_value import equal, with_secrets
+from local.engine.providers.provider import ProviderError
+from local.engine.state.resource_state import now
+from local.engine.steps import step as op
+from local.engine.steps.difference import Diff, structural
+
+if TYPE_CHECKING:
+    from local.engine.display.events import Stream
+    from local.engine.providers.provider import Outcome
+    from local.engine.providers.registry import ProviderRegistry
+    from local.engine.state.resource_state import ResourceState
+    from local.engine.state.snapshot import Snapshot
+    from local.engine.steps.step import Step
+
+_OPERATIONS = {
+    op.CREATE: "creating",
+    op.CREATE_REPLACEMENT: "creating",
+    op.UPDATE: "updating",
+    op.DELETE: "deleting",
+    op.DELETE_REPLACED: "deleting",
+    op.READ: "reading",
+    op.READ_REPLACEMENT: "reading",
+    op.IMPORT: "importing",
+    op.IMPORT_REPLACEMENT: "importing",
+}
+_DELETES = frozenset({op.DELETE, op.DELETE_REPLACED, op.DISCARD, op.DISCARD_REPLACED})
+
+
+class Executor:
+    """Applies steps and records what became of them."""
+
+    def __init__(self, providers: ProviderRegistry, snapshot: Snapshot | None, events: Stream) -> None:
+        self._providers = providers
+        self._snapshot = snapshot
+        self._events = events
+        self.deleting: set[str] = set()  # URNs that go in this operation
+        self.changes: dict[str, int] = {}
+        self.failed = False
+
+    @property
+    def preview(self) -> bool:
+        """Whether nothing is touched and nothing recorded."""
+        return self._snapshot is None
+
+    async def run(self, step: Step) -> None:
+        """Carry out one step; raises StepFailedError after telling why."""
+        self._events.emit_step("resourcePreEvent", step, planning=self.preview)
+        sequence = self._begin(step)
+        try:
+            errors = await self._apply(step)
+        except ProviderError as error:
+            if self._snapshot and sequence:
+                self._snapshot.end(sequence)
+            self._failed(step, [str(error)])
+            raise StepFailedError from error
+        if self._snapshot:
+            self._record(step)
+            if sequence:
+                self._snapshot.end(sequence)
+            self._snapshot.save_soon()
+        if errors:
+            self._failed(step, list(errors))
+            raise StepFailedError
+        self._done(step)
+
+    def _begin(self, step: Step) -> int:
+        kind = _OPERATIONS.get(step.op)
+        if (
+            self._snapshot is None
+            or kind is None
+            or not step.state.custom
+            or urns.is_provider(step.state.type)
+        ):
+            return 0
+        return self._snapshot.begin(step.state, kind)
+
+    def _failed(self, step: Step, reasons: list[str]) -> None:
+        self.failed = True
+        urn = "" if urns.is_default_provider(step.urn) else step.urn
+        for reason in reasons:
+            self._events.diagnose("error", reason, urn=urn)
+        if not self.preview:
+            self._events.emit_step(
+                "resOpFailedEvent", step, planning=False, status=0, steps=sum(self.changes.values())
+            )
+
+    def _done(self, step: Step) -> None:
+        internal = step.op == op.REMOVE_PENDING_REPLACE or urns.is_default_provider(step.urn)
+        counted = step.logical and step.op != op.READ
+        if step.op == op.READ and step.old is not None and step.new is not None:
+            counted = not equal(step.old.outputs, step.new.outputs)
+        if counted and not internal:
+            self.changes[step.op] = self.changes.get(step.op, 0) + 1
+        if self.preview or step.state.custom or step.op == op.DELETE:
+            self._events.emit_step("resOutputsEvent", step, planning=self.preview)
+
+    async def _apply(self, step: Step) -> tuple[str, ...]:
+        """Do it; returns the reasons why a resource that is there now isn't what was asked for."""
+        if step.op == op.SAME:
+            self._same(step)
+            return ()
+        if step.op in {op.CREATE, op.CREATE_REPLACEMENT}:
+            return await self._create(step)
+        if step.op == op.UPDATE:
+            return await self._update(step)
+        if step.op in _DELETES:
+            await self._delete(step)
+        elif step.op in {op.READ, op.READ_REPLACEMENT}:
+            return await self._read(step)
+        elif step.op in {op.IMPORT, op.IMPORT_REPLACEMENT}:
+            await self._import(step)
+        return ()
+
+    def _same(self, step: Step) -> None:
+        old, new = step.old, step.new
+        assert new is not None  # noqa: S101 - a same step has a new state
+        if old is not None:
+            new.id, new.outputs, new.init_errors = old.id, old.outputs, old.init_errors
+            if equal(new.inputs, old.inputs):
+                new.inputs = old.inputs  # whose secrets are encrypted already
+            new.created, new.modified = old.created, old.modified
+        if urns.is_provider(new.type):
+            self._providers.declare(new)
+
+    async def _create(self, step: Step) -> tuple[str, ...]:
+        new = _required(step.new)
+        errors: tuple[str, ...] = ()
+        if urns.is_provider(new.type):
+            new.id = self._providers.new_id(preview=self.preview)
+            new.outputs = {key: value for key, value in new.inputs.items() if key != "__internal"}
+            self._providers.declare(new)
+        elif new.custom:
+            provider = await self._providers.get(new.provider)
+            outcome: Outcome = await provider.create(
+                new.urn, new.inputs, preview=self.preview, seconds=new.custom_timeouts.get("create", 0)
+            )
+            new.id = outcome.id
+            new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs)
+            errors = outcome.errors
+            new.init_errors = list(errors)
+        new.created = new.modified = now()
+        if step.pending_delete and step.old is not None:
+            step.old.delete = True
+        return errors
+
+    async def _update(self, step: Step) -> tuple[str, ...]:
+        old, new = _required(step.old), _required(step.new)
+        new.id = old.id
+        errors: tuple[str, ...] = ()
+        if urns.is_provider(new.type):
+            new.outputs = dict(new.inputs)
+            self._providers.declare(new)
+        elif new.custom:
+            provider = await self._providers.get(new.provider)
+            outcome: Outcome = await provider.update(
+                replace(old, urn=new.urn),
+                new.inputs,
+                new.ignore_changes,
+                preview=self.preview,
+                seconds=new.custom_timeouts.get("update", 0),
+            )
+            new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs)
+            errors = outcome.errors
+            new.init_errors = list(errors)
+            if errors:
+                new.inputs = old.inputs
+        else:
+            new.outputs = old.outputs
+        new.created, new.modified = old.created, now()
+        return errors
+
+    async def _delete(self, step: Step) -> None:
+        old = _required(step.old)
+        if step.op == op.DELETE and old.protect:
+            raise ProviderError(
+                f'resource "{old.urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either '
+                "remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the "
+                f"command:\n`pulumi state unprotect '{old.urn}'`"
+            )
+        goes_with = bool(old.deleted_with) and old.deleted_with in self.deleting
+        if self.preview or old.external or old.retain_on_delete or goes_with:
+            pass
+        elif old.custom and not urns.is_provider(old.type):
+            provider = await self._providers.get(old.provider)
+            await provider.delete(old, seconds=old.custom_timeouts.get("delete", 0))
+        if step.pending_replacement:
+            old.pending_replacement = True
+
+    async def _read(self, step: Step) -> tuple[str, ...]:
+        new = _required(step.new)
+        provider = await self._providers.get(new.provider)
+        outcome: Outcome = await provider.read(new.urn, new.id, new.inputs, new.inputs)
+        if not outcome.id:
+            raise ProviderError(f"resource '{new.id}' does not exist")
+        new.id = outcome.id
+        new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs)
+        new.init_errors = list(outcome.errors)
+        if step.old is not None:
+            new.created, new.modified = step.old.created, step.old.modified
+        if step.pending_delete and step.old is not None:
+            step.old.delete = True
+        return outcome.errors
+
+    async def _import(self, step: Step) -> None:
+        new = _required(step.new)
+        provider = await self._providers.get(new.provider)
+        outcome: Outcome = await provider.read(new.urn, new.import_id, {}, {})
+        if not outcome.id:
+            raise ProviderError(f"resource '{new.import_id}' does not exist")
+        if outcome.inputs is None:
+            raise ProviderError(
+                f"provider does not support importing resources; please try updating the '{urns.package_of(new.type)}' plugin"
+            )
+        new.id, new.inputs = outcome.id, outcome.inputs
+        new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs)
+        new.init_errors = list(outcome.errors)
+        new.created = new.modified = now()
+        if step.pending_delete and step.old is not None:
+            step.old.delete = True
+
+    def _record(self, step: Step) -> None:
+        """Put what a step did into the snapshot."""
+        snapshot = self._snapshot
+        assert snapshot is not None  # noqa: S101 - the caller looked
+        if step.op in {op.REPLACE, op.REFRESH} or step.skipped:
+            return
+        if step.op in _DELETES:
+            old = _required(step.old)
+            if step.pending_replacement:
+                snapshot.change(old)
+            else:
+                snapshot.remove(old)
+        elif step.op == op.REMOVE_PENDING_REPLACE:
+            snapshot.remove(_required(step.old))
+        elif step.pending_delete and step.old is not None:
+            snapshot.change(step.old)
+            snapshot.settle(_required(step.new))
+        else:
+            snapshot.settle(_required(step.new), step.old, same=step.op == op.SAME)
+
+    # -- refresh
+
+    async def refresh(self, step: Step) -> ResourceState | None:
+        """Read a resource; returns what it is now, None if it is gone. Raises StepFailedError after telling why."""
+        old = _required(step.old)
+        self._events.emit_step("resourcePreEvent", step, planning=self.preview)
+        result, new = op.SAME, old
+        try:
+            if old.custom and not urns.is_provider(old.type) and not old.pending_replacement:
+                result, new = await self._refreshed(old)
+        except ProviderError as error:
+            self._failed(step, [str(error)])
+            raise StepFailedError from error
+        step.new = new
+        if not urns.is_default_provider(step.urn):
+            self.changes[result] = self.changes.get(result, 0) + 1
+        self._events.emit_step("resOutputsEvent", step, planning=self.preview, metadata={"op": result})
+        return new
+
+    async def _refreshed(self, old: ResourceState) -> tuple[str, ResourceState | None]:
+        provider = await self._providers.get(old.provider)
+        outcome: Outcome = await provider.read(old.urn, old.id, old.inputs, old.outputs)
+        if not outcome.id:
+            return op.DELETE, None
+        if outcome.errors:
+            self._events.diagnose(
+                "warning",
+                "Refreshed resource is in an unhealthy state:\n* " + "\n* ".join(outcome.errors),
+                urn=old.urn,
+            )
+        new = replace(
+            old,
+            id=outcome.id,
+            inputs=old.inputs if outcome.inputs is None else outcome.inputs,
+            outputs=with_secrets(outcome.outputs, old.additional_secret_outputs),
+            init_errors=list(outcome.errors),
+        )
+        if equal(new.inputs, old.inputs) and equal(new.outputs, old.outputs):
+            return op.SAME, new
+        new.modified = now()
+        if old.external:
+            return op.UPDATE, new
+        diff: Diff = await provider.diff(new, old.inputs, old.ignore_changes)
+        changes = diff.changes if diff.changes is not None else structural(new.inputs, old.inputs).changes
+        return (op.UPDATE if changes else op.SAME), new
+
+
+def _required(state: ResourceState | None) -> ResourceState:
+    assert state is not None  # noqa: S101 - the plan made the step with it
+    return state

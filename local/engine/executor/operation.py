@@ -1,0 +1,349 @@
+"""up, preview, refresh and destroy: putting the parts together around one stack."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from local.engine import urn as urns
+from local.engine.error import EngineError, StepFailedError
+from local.engine.property_value import Properties, Secret
+from local.engine.providers.host import AZURE_NATIVE, DYNAMIC
+from local.engine.state.checkpoint import Deployment as State
+from local.engine.state.checkpoint import without_missing
+from local.engine.steps import step as op
+from local.engine.steps.plan import Plan
+from local.engine.steps.step import Step
+from local.engine.steps.target import Options
+from local.engine.workspace import config as configs
+
+if TYPE_CHECKING:
+    from local.engine.display.events import Stream
+    from local.engine.executor.deployment import Deployment
+    from local.engine.policy.pack import PackSource
+    from local.engine.policy.policies import Policies
+    from local.engine.program.program import Program
+    from local.engine.providers.registry import ProviderRegistry
+    from local.engine.state.snapshot import Snapshot
+    from local.engine.workspace.stack import Stack
+
+ORGANIZATION = "organization"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do with a stack."""
+
+    kind: str  # update, refresh, destroy
+    preview: bool
+    options: Options = field(default_factory=Options)
+    parallel: int = 16
+    refresh: bool = False
+    packs: tuple[PackSource, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of it."""
+
+    changes: dict[str, int]
+    failed: bool
+    cancelled: bool
+    violated: bool  # a mandatory policy
+    duration: float  # seconds
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is or would be different."""
+        return any(
+            count for kind, count in self.changes.items() if kind not in {op.SAME, op.READ, op.DISCARD}
+        )
+
+
+async def run(request: Request, stack: Stack, program: Program | None, events: Stream) -> Result:
+    """Carry out a request. Raises EngineError for what makes it impossible; failures of resources are in the result."""
+    started = time.monotonic()
+    # In a thread: deriving the key takes a while, in which the program starts.
+    state = await asyncio.to_thread(stack.state)
+    config = stack.config
+    plain = {key: configs.plain(value, stack.crypter) for key, value in config.merged().items()}
+    secret_keys = [key for key, value in config.merged().items() if configs.is_secret(value)]
+    blinded = {
+        key: "[secret]" if key in secret_keys else configs.text(value) for key, value in sorted(plain.items())
+    }
+    operation = _Operation(request, stack, events, state=state, config=plain, secret_keys=secret_keys)
+    try:
+        return await operation.run(program, started, blinded)
+    finally:
+        if program is not None:
+            await program.stop()
+
+
+def _warn_of_pending(state: State, events: Stream) -> None:
+    if not state.operations:
+        return
+    lines = "".join(f"\n  * {item.resource.urn}, interrupted while {item.type}" for item in state.operations)
+    events.diagnose(
+        "warning",
+        f"Attempting to deploy or update resources with {len(state.operations)} pending operations from previous "
+        f"deployment.{lines}\nThese resources are in an unknown state because the engine was interrupted while "
+        "waiting for changes to them to complete. What azure-native was doing is looked up first; the rest is done "
+        "again, and a provider that adopts what it finds makes nothing twice.",
+    )
+
+
+class _Operation:
+    """The parts of one run, made in the order they need each other."""
+
+    def __init__(
+        self,
+        request: Request,
+        stack: Stack,
+        events: Stream,
+        *,
+        state: State,
+        config: dict[str, Any],
+        secret_keys: list[str],
+    ) -> None:
+        from local.engine.providers.host import ProviderHost  # noqa: PLC0415 - gRPC is loaded for operations only
+        from local.engine.state.snapshot import Snapshot  # noqa: PLC0415
+
+        self._request = request
+        self._stack = stack
+        self._config = config
+        self._secret_keys = secret_keys
+        self._events = events
+        self._state = state
+        self._host = ProviderHost(
+            stack.project,
+            stack.name,
+            stack.project.program_folder,
+            lambda line: events.diagnose("info", line + "\n"),
+            {},
+        )
+        self._policies: Policies | None = None
+        self._snapshot: Snapshot | None = None
+        if not request.preview:
+            self._snapshot = Snapshot(stack.store, state, stack.crypter)
+        # Providers take a while to start and most operations need them.
+        packages = {urns.package_of(r.type) for r in state.resources if urns.is_provider(r.type)}
+        for package in packages & {DYNAMIC, AZURE_NATIVE}:
+            if request.kind == "update" or package in packages:
+                self._host.start(package).add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def run(self, program: Program | None, started: float, blinded: dict[str, str]) -> Result:
+        changes: dict[str, int] = {}
+        failed = False
+        resources = list(self._state.resources)
+        deployment: Deployment | None = None
+        try:
+            if self._request.packs:
+                self._policies = await self._load_policies()
+            self._events.emit("preludeEvent", config=blinded)
+            _warn_of_pending(self._state, self._events)
+            if self._state.operations:
+                resources = await self._settle(resources)
+            if self._request.kind == "refresh" or self._request.refresh:
+                resources, changes, failed = await self._refresh(resources)
+                if self._request.kind != "refresh":
+                    changes = {}
+            if self._request.kind != "refresh" and not failed:
+                deployment, changes = await self._deploy(resources, program)
+                failed = deployment.failed
+        finally:
+            await self._host.close()
+            if self._policies:
+                await self._policies.close()
+            if self._snapshot:
+                self._snapshot.close()
+        result = Result(
+            changes,
+            failed,
+            cancelled=bool(deployment and deployment.cancelled),
+            violated=bool(self._policies and self._policies.violated),
+            duration=time.monotonic() - started,
+        )
+        self._events.emit(
+            "summaryEvent",
+            maybeCorrupt=False,
+            durationSeconds=int(result.duration),
+            resourceChanges=changes,
+            PolicyPacks=self._policies.names if self._policies else {},
+        )
+        return result
+
+    async def _load_policies(self) -> Policies:
+        from local.engine.policy.pack import StackFacts  # noqa: PLC0415
+        from local.engine.policy.policies import load  # noqa: PLC0415
+
+        facts = StackFacts(
+            project=self._stack.project.name,
+            stack=self._stack.name,
+            organization=ORGANIZATION,
+            preview=self._request.preview,
+            config={key: configs.text(value) for key, value in self._config.items()},
+            secret_keys=self._secret_keys,
+        )
+        return await load(self._request.packs, facts, self._events)
+
+    async def _settle(self, resources: list[Any]) -> list[Any]:
+        """Account for what an interrupted operation had begun."""
+        from local.engine.executor.settlement import settle  # noqa: PLC0415
+
+        providers = self._providers_of(resources)
+        settled = await settle(
+            resources, self._state.operations, providers, self._events, parallel=self._request.parallel
+        )
+        if self._snapshot:
+            self._snapshot.rebase(settled.resources, settled.open)
+        return settled.resources
+
+    def _providers_of(self, resources: list[Any]) -> ProviderRegistry:
+        """The providers that the state has."""
+        from local.engine.providers.builtin import Builtin  # noqa: PLC0415
+        from local.engine.providers.registry import ProviderRegistry  # noqa: PLC0415
+
+        olds = {state.urn: state for state in resources if not state.delete}
+        return ProviderRegistry(
+            self._host, Builtin(self._stack.store.backend, self._stack.project.name, {}), olds
+        )
+
+    async def _refresh(self, resources: list[Any]) -> tuple[list[Any], dict[str, int], bool]:
+        from local.engine.executor.executor import Executor  # noqa: PLC0415
+
+        executor = Executor(self._providers_of(resources), self._snapshot, self._events)
+        targets = self._request.options.targets
+        excludes = self._request.options.excludes
+        slots = asyncio.Semaphore(self._request.parallel)
+
+        async def refreshed(state: Any) -> Any:
+            if (targets and state.urn not in targets) or state.urn in excludes:
+                return state
+            async with slots:
+                try:
+                    return await executor.refresh(Step(op.REFRESH, state.urn, state, state))
+                except StepFailedError:
+                    return state
+                except EngineError as error:
+                    executor.failed = True
+                    self._events.diagnose("error", str(error), urn=state.urn)
+                    return state
+
+        found = await asyncio.gather(*(refreshed(state) for state in resources))
+        kept = without_missing([state for state in found if state is not None])
+        if self._snapshot:
+            self._snapshot.rebase(kept)
+        return kept, executor.changes, executor.failed
+
+    async def _deploy(
+        self, resources: list[Any], program: Program | None
+    ) -> tuple[Deployment, dict[str, int]]:
+        from local.engine.executor.deployment import Deployment  # noqa: PLC0415
+        from local.engine.executor.executor import Executor  # noqa: PLC0415
+        from local.engine.executor.planner import Planner  # noqa: PLC0415
+        from local.engine.providers.builtin import Builtin  # noqa: PLC0415
+        from local.engine.providers.registry import ProviderRegistry  # noqa: PLC0415
+
+        request, stack = self._request, self._stack
+        if request.preview:
+            # A preview marks what it would delete; the state it was given stays as it is.
+            resources = [replace(state) for state in resources]
+        plan = Plan(stack.name, stack.project.name, resources, request.options)
+        builtin = Builtin(stack.store.backend, stack.project.name, plan.news)
+        providers = ProviderRegistry(self._host, builtin, plan.olds)
+        executor = Executor(providers, self._snapshot, self._events)
+        deployment = Deployment(
+            Planner(plan, providers, self._events, self._policies),
+            executor,
+            self._events,
+            self._snapshot,
+            parallel=request.parallel,
+            continue_on_error=request.options.continue_on_error,
+            policies=self._policies,
+        )
+        self._on_interrupt(deployment)
+        if program is None:
+            deployment.program_ended()
+            await deployment.run()
+        else:
+            await self._serve(deployment, providers, program)
+        return deployment, executor.changes
+
+    def _on_interrupt(self, deployment: Deployment) -> None:
+        def interrupt() -> None:
+            if deployment.cancelled:
+                raise KeyboardInterrupt  # the second time: now
+            self._events.diagnose(
+                "warning",
+                "^C received; finishing what is under way and saving. If you would like to terminate "
+                "immediately, press ^C again.",
+            )
+            deployment.cancel()
+
+        try:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, interrupt)
+        except (ValueError, RuntimeError, NotImplementedError):
+            return  # not the main thread
+
+    async def _serve(self, deployment: Deployment, providers: Any, program: Program) -> None:
+        from pulumi.runtime.proto import resource_pb2  # noqa: PLC0415
+
+        from local.engine.monitor.resource_monitor import EngineService, ResourceMonitor, serve  # noqa: PLC0415
+
+        stack, texts = self._stack, {key: configs.text(value) for key, value in self._config.items()}
+        info = resource_pb2.DeploymentInfo(
+            project=stack.project.name,
+            stack=stack.name,
+            organization=ORGANIZATION,
+            config=texts,
+            configSecretKeys=self._secret_keys,
+            dryRun=self._request.preview,
+            parallel=self._request.parallel,
+        )
+        monitor = ResourceMonitor(deployment, providers, info=info, package_config=self._package_config)
+        engine = EngineService(self._events, deployment)
+        server, address = await serve(monitor, engine)
+        settings = {
+            "address": address,
+            "project": stack.project.name,
+            "stack": stack.name,
+            "organization": ORGANIZATION,
+            "parallel": self._request.parallel,
+            "preview": self._request.preview,
+            "config": texts,
+            "secret_keys": self._secret_keys,
+        }
+
+        async def run_program() -> None:
+            error = await program.run(settings)
+            if error is None and not engine.errors:
+                deployment.program_ended()
+            elif not deployment.failed:
+                deployment.fail(error or "")
+
+        running = asyncio.ensure_future(run_program())
+        try:
+            await deployment.run()
+            if deployment.program_has_ended or not deployment.failed:
+                await running
+        finally:
+            await server.stop(None if deployment.failed else 0.05)
+            await program.stop()
+            await asyncio.gather(running, return_exceptions=True)
+
+    def _package_config(self, package: str) -> Properties:
+        """What the stack's configuration says to a package's default provider."""
+        found: Properties = {}
+        for key, value in self._config.items():
+            namespace, _, name = key.partition(":")
+            if package == DYNAMIC:
+                name = key  # dynamic providers see all of it
+            elif namespace != package:
+                continue
+            text = configs.text(value)
+            found[name] = Secret(text) if key in self._secret_keys else text
+        return found

@@ -1,0 +1,169 @@
+"""From registrations to steps: asks providers what the plan needs to know, and tells it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from local.engine import urn as urns
+from local.engine.error import StepFailedError
+from local.engine.steps import step as op
+from local.engine.steps.difference import Diff, ignoring, structural, with_replace_on_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from local.engine.display.events import Stream
+    from local.engine.policy.policies import Policies
+    from local.engine.property_value import Properties
+    from local.engine.providers.registry import ProviderRegistry
+    from local.engine.state.resource_state import ResourceState
+    from local.engine.steps.goal import Goal
+    from local.engine.steps.plan import Plan
+    from local.engine.steps.step import Step
+
+
+@dataclass
+class Registration:
+    """A registration on its way to steps."""
+
+    goal: Goal
+    urn: str
+    old: ResourceState | None
+    new: ResourceState
+    seed: bytes = field(default_factory=lambda: os.urandom(32))
+
+
+class Planner:
+    """Decides registrations, one at a time."""
+
+    def __init__(
+        self, plan: Plan, providers: ProviderRegistry, events: Stream, policies: Policies | None = None
+    ) -> None:
+        self.plan = plan
+        self._policies = policies
+        self._providers = providers
+        self._events = events
+
+    def open(self, goal: Goal) -> Registration:
+        """Who a registration is about."""
+        urn = self.plan.urn(goal)
+        old = self.plan.find(urn, goal)
+        return Registration(goal, urn, old, self.plan.state(urn, goal, old))
+
+    async def decide(self, registration: Registration) -> Sequence[Step] | Diff | None:
+        """The steps, or the diff that leads to them, or None: the provider has to be asked for it."""
+        goal, old, new = registration.goal, registration.old, registration.new
+        plan = self.plan
+        if goal.custom and plan.is_target(new):
+            ignores = plan.ignores_old(new.urn, old)
+            inputs = goal.inputs
+            if old is not None and not ignores:
+                inputs = ignoring(inputs, old.inputs, goal.ignore_changes)
+            new.inputs = await self._checked(
+                registration, None if ignores or old is None else old.inputs, inputs
+            )
+        elif old is not None:
+            new.inputs = ignoring(goal.inputs, old.inputs, goal.ignore_changes)
+        if self._policies is not None and plan.is_target(new):
+            await self._policies.judge(goal, new, self._provider_state(new))
+        steps = plan.undiffed(goal, old, new)
+        if steps is not None or old is None:
+            return steps or []
+        diff = plan.forced_diff(old, new, provider_replaced=await self._provider_replaced(old, new))
+        if diff is None and not goal.custom:
+            return structural(old.inputs, new.inputs)
+        return diff
+
+    async def diff(self, registration: Registration) -> Diff:
+        """What the provider says about the difference."""
+        goal, old, new = registration.goal, registration.old, registration.new
+        assert old is not None  # noqa: S101 - `decide` said so
+        if urns.is_provider(goal.type):
+            return await self._providers.diff(old, new.inputs)
+        provider = await self._providers.get(goal.provider)
+        diff: Diff = await provider.diff(old, new.inputs, goal.ignore_changes)
+        if diff.changes is None:
+            return structural(old.inputs, ignoring(new.inputs, old.inputs, goal.ignore_changes))
+        return diff
+
+    async def decide_after(self, registration: Registration, diff: Diff) -> Sequence[Step]:
+        """The steps that a diff leads to."""
+        goal, old, new = registration.goal, registration.old, registration.new
+        plan = self.plan
+        assert old is not None  # noqa: S101 - `decide` said so
+        if plan.to_recreate(registration.urn):
+            return plan.undiffed(goal, old, new) or []  # deleted meanwhile, with something it stands on
+        diff = with_replace_on_changes(diff, goal.replace_on_changes, init_errors=bool(old.init_errors))
+        verdict = plan.verdict(goal, old, new, diff)
+        if verdict == op.SAME:
+            return [op.Step(op.SAME, new.urn, old, new)]
+        if verdict == op.UPDATE:
+            return plan.updated(old, new, diff)
+        if goal.custom:
+            new.inputs = await self._checked(registration, None, goal.inputs)
+            if self._policies is not None:
+                await self._policies.remediate(goal, new, self._provider_state(new), again=True)
+        dependents = await self._dependents(old) if plan.deletes_first(goal, diff) else []
+        return plan.replaced(goal, old, new, diff, dependents)
+
+    async def _checked(
+        self, registration: Registration, olds: Properties | None, news: Properties
+    ) -> Properties:
+        urn, goal = registration.urn, registration.goal
+        if urns.is_provider(goal.type):
+            inputs, failures = await self._providers.check(urn, olds or {}, news)
+        else:
+            provider = await self._providers.get(goal.provider)
+            inputs, failures = await provider.check(urn, olds, news, registration.seed)
+        for name, reason in failures:
+            at = f"property {name} of " if name else ""
+            self._events.diagnose(
+                "error", f"{at}{goal.type} resource '{goal.name}' has a problem: {reason}", urn=urn
+            )
+        if failures:
+            raise StepFailedError
+        return inputs
+
+    def _provider_state(self, new: ResourceState) -> ResourceState | None:
+        urn, _ = urns.split_reference(new.provider)
+        return self.plan.news.get(urn) or self.plan.olds.get(urn)
+
+    async def _provider_replaced(self, old: ResourceState, new: ResourceState) -> bool:
+        """Whether a resource's provider changed so that it can't manage what the old one made."""
+        if old.provider == new.provider:
+            return False
+        if not old.provider or not new.provider:
+            return True
+        old_urn, _ = urns.split_reference(old.provider)
+        new_urn, _ = urns.split_reference(new.provider)
+        if self.plan.aliased.get(old_urn) == new_urn:
+            return False
+        old_state, new_state = self.plan.olds.get(old_urn), self.plan.news.get(new_urn)
+        if old_state is None or new_state is None:
+            return False
+        diff = await self._providers.diff(old_state, new_state.inputs)
+        return bool(diff.replace_keys)
+
+    async def _dependents(self, root: ResourceState) -> list[tuple[ResourceState, tuple[str, ...]]]:
+        """What must be replaced because a resource it stands on is deleted first, with the reasons."""
+        replaced = {root.urn}
+        rows: list[tuple[ResourceState, tuple[str, ...]]] = []
+        for state in self.plan.dependents(root):
+            inputs = self.plan.dependent_inputs(state, replaced)
+            keys: tuple[str, ...] = ()
+            if not isinstance(inputs, bool):
+                diff = await self._dependent_diff(state, inputs)
+                keys = with_replace_on_changes(diff, state.replace_on_changes, init_errors=False).replace_keys
+            if inputs is True or keys:
+                rows.append((state, keys))
+                replaced.add(state.urn)
+        return rows
+
+    async def _dependent_diff(self, state: ResourceState, inputs: Properties) -> Diff:
+        if urns.is_provider(state.type):
+            return await self._providers.diff(state, inputs)
+        provider = await self._providers.get(state.provider)
+        diff: Diff = await provider.diff(state, inputs, state.ignore_changes)
+        return structural(state.inputs, inputs) if diff.changes is None else diff

@@ -1,0 +1,1 @@
+"""Policy packs: their processes, their settings and what their policies found."""

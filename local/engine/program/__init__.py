@@ -1,0 +1,1 @@
+"""Running the program, in a process of its own or inside an Automation API client."""

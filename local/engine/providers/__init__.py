@@ -1,0 +1,1 @@
+"""Provider processes and the clients that talk to them."""

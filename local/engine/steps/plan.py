@@ -1,0 +1,389 @@
+"""What has to be done to which resource: pure decisions, no I/O.
+
+The planner asks the plan about each registration, does the provider calls that the answer needs (check, diff) and comes
+back; the plan only ever sees their results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from local.engine import urn as urns
+from local.engine.property_value import UNKNOWN, Properties, equal, has_unknown
+from local.engine.state.resource_state import ResourceState
+from local.engine.steps import step as op
+from local.engine.steps.difference import Diff
+from local.engine.steps.step import Step
+from local.engine.steps.target import Options, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from local.engine.steps.goal import Alias, Goal
+
+
+class PlanError(Exception):
+    """A registration that can't be carried out; the message is for the user."""
+
+
+class Plan:
+    """The decisions of one operation, and what they were based on."""
+
+    def __init__(
+        self, stack: str, project: str, resources: Sequence[ResourceState], options: Options
+    ) -> None:
+        self._stack = stack
+        self._project = project
+        self._options = options
+        self._scope = Scope(resources, options)
+        self.resources = tuple(resources)
+        self.olds = {state.urn: state for state in resources if not state.delete}
+        self.news: dict[str, ResourceState] = {}
+        self.aliased: dict[str, str] = {}  # old URN → URN now
+        self._alias_of: dict[str, str] = {}
+        self._claimed: set[int] = set()  # ids of old states that the program has registered
+        self._deleted: set[str] = set()  # URNs deleted to be created again
+        self._deleted_states: set[int] = set()
+        self._replace_keys: dict[str, tuple[str, ...]] = {}
+        self._replaced: set[str] = set()
+        self._skipped: set[str] = set()
+
+    # -- who is who
+
+    def urn(self, goal: Goal) -> str:
+        """The URN of a registration; raises PlanError if the program has registered it before."""
+        urn = urns.make(self._stack, self._project, goal.parent, goal.type, goal.name)
+        if urn in self.news:
+            raise PlanError(f"Duplicate resource URN '{urn}'; try giving it a unique name")
+        return urn
+
+    def find(self, urn: str, goal: Goal) -> ResourceState | None:
+        """The resource in the state that a registration is about, by URN or alias."""
+        for candidate in (urn, *self._aliases(goal)):
+            old = self.olds.get(candidate)
+            if old is None or id(old) in self._claimed:
+                continue
+            if candidate != urn:
+                self.aliased[candidate] = urn
+                self._alias_of[urn] = candidate
+            self._claimed.add(id(old))
+            return old
+        return None
+
+    def _aliases(self, goal: Goal) -> list[str]:
+        own = [self._alias_urn(alias, goal) for alias in goal.aliases]
+        found = list(own)
+        # What a parent was called is part of what its children were called.
+        if parent_alias := self._alias_of.get(goal.parent):
+            parent_name = urns.name_of(goal.parent)
+            for name, type_ in [(goal.name, goal.type), *((urns.name_of(a), urns.type_of(a)) for a in own)]:
+                old_name = name
+                if name.startswith(parent_name):
+                    old_name = urns.name_of(parent_alias) + name.removeprefix(parent_name)
+                found.append(urns.make(self._stack, self._project, parent_alias, type_, old_name))
+        return found
+
+    def _alias_urn(self, alias: Alias, goal: Goal) -> str:
+        if alias.urn:
+            return alias.urn
+        return urns.make(
+            alias.stack or self._stack,
+            alias.project or self._project,
+            goal.parent if alias.parent is None else alias.parent,
+            alias.type or goal.type,
+            alias.name or goal.name,
+        )
+
+    def state(self, urn: str, goal: Goal, old: ResourceState | None) -> ResourceState:
+        """The state a registration asks for."""
+        parent = self.news.get(goal.parent)
+        protect = goal.protect if goal.protect is not None else bool(parent and parent.protect)
+        retain = (
+            goal.retain_on_delete
+            if goal.retain_on_delete is not None
+            else bool(parent and parent.retain_on_delete)
+        )
+        new = ResourceState(
+            urn=urn,
+            type=goal.type,
+            custom=goal.custom,
+            inputs=goal.inputs,
+            parent=goal.parent,
+            protect=protect,
+            dependencies=list(goal.dependencies),
+            provider=goal.provider,
+            property_dependencies=goal.property_dependencies,
+            additional_secret_outputs=list(goal.additional_secret_outputs),
+            custom_timeouts=goal.custom_timeouts,
+            import_id=goal.import_id,
+            retain_on_delete=retain,
+            deleted_with=goal.deleted_with,
+            replace_with=list(goal.replace_with),
+            created=old.created if old else "",
+            modified=old.modified if old else "",
+            ignore_changes=list(goal.ignore_changes),
+            hide_diff=list(goal.hide_diff),
+            replace_on_changes=list(goal.replace_on_changes),
+            replacement_trigger=goal.replacement_trigger,
+        )
+        self.news[urn] = new
+        return new
+
+    def is_target(self, state: ResourceState) -> bool:
+        """Whether the operation may touch a registered resource."""
+        return self._scope.includes(state)
+
+    # -- registrations
+
+    def is_import(self, goal: Goal, old: ResourceState | None) -> bool:
+        """Whether a registration adopts a resource by its id."""
+        if not goal.custom or not goal.import_id:
+            return False
+        return old is None or old.external or (old.import_id or old.id) != goal.import_id
+
+    def to_recreate(self, urn: str) -> bool:
+        """Whether the resource was deleted in this operation because something it stands on is replaced."""
+        return urn in self._deleted
+
+    def ignores_old(self, urn: str, old: ResourceState | None) -> bool:
+        """Whether a check is made as if the resource were new."""
+        return old is None or urn in self._deleted or old.external or urn in self._options.replaces
+
+    def undiffed(self, goal: Goal, old: ResourceState | None, new: ResourceState) -> list[Step] | None:
+        """The steps of a registration that needs no diff, or None if it does."""
+        urn = new.urn
+        if not self.is_target(new):
+            if old is None:
+                self._skipped.add(urn)
+                return [Step(op.SAME, urn, None, new, skipped=True)]
+            kept = replace(old, urn=urn)
+            self.news[urn] = kept
+            return [Step(op.SAME, urn, old, kept)]
+        self._require_created(new)
+        if old is None:
+            return [Step(op.CREATE, urn, None, new)]
+        if urn in self._deleted:
+            return self._recreated(old, new)
+        if old.external and not goal.import_id:
+            return self._replaced_after(old, new, Diff(changes=True))
+        return None
+
+    def _require_created(self, new: ResourceState) -> None:
+        missing = new.all_dependencies() & self._skipped
+        if missing:
+            raise PlanError(
+                f"resource '{new.urn}' depends on '{min(missing)}', which doesn't exist yet and is not a target; "
+                "add it to --target"
+            )
+
+    def _recreated(self, old: ResourceState, new: ResourceState) -> list[Step]:
+        self._deleted.discard(new.urn)
+        self._replaced.add(new.urn)
+        keys = self._replace_keys.get(new.urn, ())
+        return [
+            Step(op.REPLACE, new.urn, old, new),
+            Step(op.CREATE_REPLACEMENT, new.urn, old, new, logical=False, keys=keys),
+        ]
+
+    def forced_diff(self, old: ResourceState, new: ResourceState, *, provider_replaced: bool) -> Diff | None:
+        """The diff of a resource that is replaced whatever its provider says."""
+        if new.urn in self._options.replaces or old.taint:
+            return Diff(changes=True, replaces=("id",))
+        if any(urn in self._replaced for urn in new.replace_with):
+            return Diff(changes=True, replaces=("replaceWith",))
+        if new.deleted_with and new.deleted_with in self._replaced:
+            return Diff(changes=True, replaces=("deletedWith",))
+        if provider_replaced:
+            return Diff(changes=True, replaces=("provider",))
+        if not equal(new.replacement_trigger, old.replacement_trigger) and not has_unknown(
+            new.replacement_trigger
+        ):
+            return Diff(changes=True, replaces=("replacementTrigger",))
+        return None
+
+    def verdict(self, goal: Goal, old: ResourceState, new: ResourceState, diff: Diff) -> str:
+        """What a diff leads to: `same`, `update` or `replace`; raises PlanError if it must not be."""
+        if old.pending_replacement or (diff.changes and diff.replace_keys):
+            if new.protect and old.protect:
+                raise PlanError(
+                    f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. To unprotect '
+                    "the resource, remove the `protect` flag from the resource in your Pulumi program and run "
+                    "`pulumi up`"
+                )
+            if goal.import_id:
+                raise PlanError(
+                    "previously-imported resources that still specify an ID may not be replaced; please remove the "
+                    f"`import` declaration of {new.urn} from your program"
+                )
+            self._replaced.add(new.urn)
+            return op.REPLACE
+        return op.UPDATE if diff.changes or old.init_errors else op.SAME
+
+    def updated(self, old: ResourceState, new: ResourceState, diff: Diff) -> list[Step]:
+        """A change in place."""
+        return [
+            Step(
+                op.UPDATE,
+                new.urn,
+                old,
+                new,
+                changed=diff.changed,
+                detailed=diff.detailed,
+                stables=diff.stables,
+            )
+        ]
+
+    def deletes_first(self, goal: Goal, diff: Diff) -> bool:
+        """Whether the old resource goes before the new one comes."""
+        return (
+            diff.delete_before_replace if goal.delete_before_replace is None else goal.delete_before_replace
+        )
+
+    def replaced(
+        self,
+        goal: Goal,
+        old: ResourceState,
+        new: ResourceState,
+        diff: Diff,
+        dependents: Sequence[tuple[ResourceState, tuple[str, ...]]] = (),
+    ) -> list[Step]:
+        """A replacement; `dependents` must go before the old resource does, and come back after the new one."""
+        if not self.deletes_first(goal, diff):
+            return self._replaced_after(old, new, diff)
+        steps: list[Step] = []
+        for dependent, keys in reversed(dependents):
+            if id(dependent) in self._deleted_states:
+                continue
+            if dependent.protect:
+                raise PlanError(
+                    f'unable to replace resource "{dependent.urn}" as part of replacing "{new.urn}" as it is currently '
+                    "marked for protection. To unprotect the resource, remove the `protect` flag from the resource in "
+                    "your Pulumi program and run `pulumi up`, or use the command:\n"
+                    f"`pulumi state unprotect '{dependent.urn}'`"
+                )
+            self._replace_keys[dependent.urn] = keys
+            self._deleted.add(dependent.urn)
+            steps.append(self._deleted_for_replacement(dependent))
+        if not old.pending_replacement:
+            steps.append(self._deleted_for_replacement(old))
+        return [
+            *steps,
+            self._replace_step(old, new, diff),
+            self._creation(old, new, diff, pending_delete=False),
+        ]
+
+    def _replaced_after(self, old: ResourceState, new: ResourceState, diff: Diff) -> list[Step]:
+        return [self._creation(old, new, diff, pending_delete=True), self._replace_step(old, new, diff)]
+
+    @staticmethod
+    def _replace_step(old: ResourceState, new: ResourceState, diff: Diff) -> Step:
+        return Step(
+            op.REPLACE,
+            new.urn,
+            old,
+            new,
+            keys=diff.replace_keys,
+            changed=diff.changed,
+            detailed=diff.detailed,
+        )
+
+    @staticmethod
+    def _creation(old: ResourceState, new: ResourceState, diff: Diff, *, pending_delete: bool) -> Step:
+        return Step(
+            op.CREATE_REPLACEMENT,
+            new.urn,
+            old,
+            new,
+            logical=False,
+            keys=diff.replace_keys,
+            changed=diff.changed,
+            detailed=diff.detailed,
+            pending_delete=pending_delete,
+        )
+
+    def _deleted_for_replacement(self, state: ResourceState) -> Step:
+        self._deleted_states.add(id(state))
+        kind = op.DISCARD_REPLACED if state.external else op.DELETE_REPLACED
+        return Step(kind, state.urn, state, logical=False, pending_replacement=not state.delete)
+
+    def read(self, goal: Goal, urn: str, identity: str) -> list[Step]:
+        """A resource that is read, not managed."""
+        old = self.find(urn, goal)
+        new = self.state(urn, goal, old)
+        new.id, new.external = identity, True
+        if old is not None and not old.external and old.id != identity:
+            self._replaced.add(urn)
+            return [
+                Step(op.READ_REPLACEMENT, urn, old, new, logical=False, pending_delete=True),
+                Step(op.REPLACE, urn, old, new),
+            ]
+        return [Step(op.READ, urn, old, new)]
+
+    # -- what a delete-first replacement takes with it
+
+    def dependents(self, root: ResourceState) -> list[ResourceState]:
+        """Resources that stand on another, in the state's order, that the program hasn't registered yet."""
+        found = {root.urn}
+        rows: list[ResourceState] = []
+        for state in self.resources:
+            if state is root or state.delete or not (state.all_dependencies() - {state.parent}) & found:
+                continue
+            found.add(state.urn)
+            if id(state) not in self._claimed:
+                rows.append(state)
+        return rows
+
+    @staticmethod
+    def dependent_inputs(state: ResourceState, replaced: set[str]) -> Properties | bool:
+        """How to learn whether a dependent is replaced too: True or False at once, or inputs to diff."""
+        if not state.custom or state.external:
+            return False
+        if (
+            state.provider and urns.split_reference(state.provider)[0] in replaced
+        ) or state.deleted_with in replaced:
+            return True
+        unknown = {key for key, deps in state.property_dependencies.items() if replaced.intersection(deps)}
+        if not unknown & state.inputs.keys():
+            return False
+        return {key: UNKNOWN if key in unknown else value for key, value in state.inputs.items()}
+
+    # -- what the program no longer has
+
+    def deletes(self) -> tuple[list[Step], list[Step]]:
+        """Steps for what the program did not register: those kept as they are, and those to delete."""
+        same: list[Step] = []
+        gone: list[Step] = []
+        for state in self.resources:
+            done = self._deleted_states if state.delete else self._claimed
+            if id(state) in done:
+                continue
+            if self._scope.may_delete(state):
+                gone.append(self._deleted_step(state))
+            elif not state.delete:
+                same.append(Step(op.SAME, state.urn, state, replace(state)))
+        return same, gone
+
+    @staticmethod
+    def _deleted_step(state: ResourceState) -> Step:
+        if state.delete:
+            return Step(
+                op.DISCARD_REPLACED if state.external else op.DELETE_REPLACED, state.urn, state, logical=False
+            )
+        if state.pending_replacement:
+            return Step(op.REMOVE_PENDING_REPLACE, state.urn, state, logical=False)
+        return Step(op.DISCARD if state.external else op.DELETE, state.urn, state)
+
+    def undeclared_targets(self, gone: Sequence[Step]) -> list[str]:
+        """URNs of resources that would lose what they stand on although nobody named them."""
+        if not self._options.targets or self._options.target_dependents:
+            return []
+        urns_gone = {step.urn for step in gone if step.logical}
+        return [
+            state.urn
+            for state in self.resources
+            if state.urn not in urns_gone
+            and state.urn not in self.news
+            and not state.delete
+            and state.all_dependencies() & urns_gone
+        ]
