@@ -11,7 +11,6 @@ from local.engine.property_value import equal, with_secrets
 from local.engine.providers.provider import ProviderError
 from local.engine.state.resource_state import now
 from local.engine.steps import step as op
-from local.engine.steps.difference import Diff, structural
 
 if TYPE_CHECKING:
     from local.engine.display.events import Stream
@@ -84,6 +83,7 @@ class Executor:
         return self._snapshot.begin(step.state, kind)
 
     def _failed(self, step: Step, reasons: list[str]) -> None:
+        """A step has failed: tell why."""
         self.failed = True
         urn = "" if urns.is_default_provider(step.urn) else step.urn
         for reason in reasons:
@@ -246,52 +246,6 @@ class Executor:
             snapshot.settle(_required(step.new))
         else:
             snapshot.settle(_required(step.new), step.old, same=step.op == op.SAME)
-
-    # -- refresh
-
-    async def refresh(self, step: Step) -> ResourceState | None:
-        """Read a resource; returns what it is now, None if it is gone. Raises StepFailedError after telling why."""
-        old = _required(step.old)
-        self._events.emit_step("resourcePreEvent", step, planning=self.preview)
-        result, new = op.SAME, old
-        try:
-            if old.custom and not urns.is_provider(old.type) and not old.pending_replacement:
-                result, new = await self._refreshed(old)
-        except ProviderError as error:
-            self._failed(step, [str(error)])
-            raise StepFailedError from error
-        step.new = new
-        if not urns.is_default_provider(step.urn):
-            self.changes[result] = self.changes.get(result, 0) + 1
-        self._events.emit_step("resOutputsEvent", step, planning=self.preview, metadata={"op": result})
-        return new
-
-    async def _refreshed(self, old: ResourceState) -> tuple[str, ResourceState | None]:
-        provider = await self._providers.get(old.provider)
-        outcome: Outcome = await provider.read(old.urn, old.id, old.inputs, old.outputs)
-        if not outcome.id:
-            return op.DELETE, None
-        if outcome.errors:
-            self._events.diagnose(
-                "warning",
-                "Refreshed resource is in an unhealthy state:\n* " + "\n* ".join(outcome.errors),
-                urn=old.urn,
-            )
-        new = replace(
-            old,
-            id=outcome.id,
-            inputs=old.inputs if outcome.inputs is None else outcome.inputs,
-            outputs=with_secrets(outcome.outputs, old.additional_secret_outputs),
-            init_errors=list(outcome.errors),
-        )
-        if equal(new.inputs, old.inputs) and equal(new.outputs, old.outputs):
-            return op.SAME, new
-        new.modified = now()
-        if old.external:
-            return op.UPDATE, new
-        diff: Diff = await provider.diff(new, old.inputs, old.ignore_changes)
-        changes = diff.changes if diff.changes is not None else structural(new.inputs, old.inputs).changes
-        return (op.UPDATE if changes else op.SAME), new
 
 
 def _required(state: ResourceState | None) -> ResourceState:

@@ -9,14 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
-from local.engine.error import EngineError, StepFailedError
 from local.engine.property_value import Properties, Secret
 from local.engine.providers.host import AZURE_NATIVE, DYNAMIC
-from local.engine.state.checkpoint import Deployment as State
-from local.engine.state.checkpoint import without_missing
 from local.engine.steps import step as op
 from local.engine.steps.plan import Plan
-from local.engine.steps.step import Step
 from local.engine.steps.target import Options
 from local.engine.workspace import config as configs
 
@@ -27,6 +23,7 @@ if TYPE_CHECKING:
     from local.engine.policy.policies import Policies
     from local.engine.program.program import Program
     from local.engine.providers.registry import ProviderRegistry
+    from local.engine.state.checkpoint import Deployment as State
     from local.engine.state.snapshot import Snapshot
     from local.engine.workspace.stack import Stack
 
@@ -212,31 +209,20 @@ class _Operation:
         )
 
     async def _refresh(self, resources: list[Any]) -> tuple[list[Any], dict[str, int], bool]:
-        from local.engine.executor.executor import Executor  # noqa: PLC0415
+        from local.engine.executor.refresh import Refresh  # noqa: PLC0415
 
-        executor = Executor(self._providers_of(resources), self._snapshot, self._events)
-        targets = self._request.options.targets
-        excludes = self._request.options.excludes
-        slots = asyncio.Semaphore(self._request.parallel)
-
-        async def refreshed(state: Any) -> Any:
-            if (targets and state.urn not in targets) or state.urn in excludes:
-                return state
-            async with slots:
-                try:
-                    return await executor.refresh(Step(op.REFRESH, state.urn, state, state))
-                except StepFailedError:
-                    return state
-                except EngineError as error:
-                    executor.failed = True
-                    self._events.diagnose("error", str(error), urn=state.urn)
-                    return state
-
-        found = await asyncio.gather(*(refreshed(state) for state in resources))
-        kept = without_missing([state for state in found if state is not None])
+        request = self._request
+        refresh = Refresh(
+            self._providers_of(resources),
+            self._events,
+            request.options,
+            preview=request.preview,
+            parallel=request.parallel,
+        )
+        kept = await refresh.run(resources)
         if self._snapshot:
             self._snapshot.rebase(kept)
-        return kept, executor.changes, executor.failed
+        return kept, refresh.changes, refresh.failed
 
     async def _deploy(
         self, resources: list[Any], program: Program | None
