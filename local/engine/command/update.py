@@ -9,7 +9,6 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from local.engine.command.flags import BOOL, LIST, REFUSED, VALUE, Arguments, Spec
 from local.engine.display.events import Log, Stream
 from local.engine.error import EngineError, UnsupportedError
 from local.engine.state.checkpoint import VERSION
@@ -18,6 +17,7 @@ from local.engine.workspace import project as projects
 from local.engine.workspace import stack as stacks
 
 if TYPE_CHECKING:
+    from local.engine.command.flags import Arguments
     from local.engine.executor.operation import Request, Result
     from local.engine.policy.pack import PackSource
     from local.engine.program.program import Program
@@ -25,59 +25,6 @@ if TYPE_CHECKING:
 
 EXPECTED_NO_CHANGES = 7
 
-FLAGS: Spec = {
-    "--yes": BOOL,
-    "--skip-preview": BOOL,
-    "--preview-only": BOOL,
-    "--expect-no-changes": BOOL,
-    "--diff": BOOL,
-    "--json": BOOL,
-    "--refresh": BOOL,
-    "--debug": BOOL,
-    "--message": VALUE,
-    "--parallel": VALUE,
-    "--target": LIST,
-    "--exclude": LIST,
-    "--replace": LIST,
-    "--target-replace": LIST,
-    "--target-dependents": BOOL,
-    "--exclude-dependents": BOOL,
-    "--exclude-protected": BOOL,
-    "--continue-on-error": BOOL,
-    "--config": LIST,
-    "--config-path": BOOL,
-    "--config-file": VALUE,
-    "--suppress-outputs": BOOL,
-    "--suppress-progress": BOOL,
-    "--suppress-permalink": BOOL,
-    "--suppress-stream-logs": BOOL,
-    "--show-sames": BOOL,
-    "--show-config": BOOL,
-    "--show-reads": BOOL,
-    "--show-replacement-steps": BOOL,
-    "--show-full-output": BOOL,
-    "--show-secrets": REFUSED,
-    "--event-log": VALUE,
-    "--client": VALUE,
-    "--exec-kind": VALUE,
-    "--exec-agent": VALUE,
-    "--clear-pending-creates": BOOL,
-    "--skip-pending-creates": BOOL,
-    "--remove": BOOL,
-    "--run-program": BOOL,
-    "--import-pending-creates": REFUSED,
-    "--policy-pack": LIST,
-    "--policy-pack-config": LIST,
-    "--plan": REFUSED,
-    "--save-plan": REFUSED,
-    "--import-file": REFUSED,
-    "--attach-debugger": REFUSED,
-    "--remote": REFUSED,
-    "--copilot": REFUSED,
-    "--neo": REFUSED,
-    "--secrets-provider": REFUSED,
-    "--strict": REFUSED,
-}
 _KINDS = {"up": "update", "update": "update", "preview": "update", "refresh": "refresh", "destroy": "destroy"}
 
 
@@ -110,7 +57,7 @@ def run(arguments: Arguments) -> int:
 
 def _refuse(arguments: Arguments, kind: str) -> None:
     if arguments.positional:
-        raise EngineError(f"unknown argument '{arguments.positional[0]}' for `pulumi {arguments.command}`")
+        raise UnsupportedError(f"the template '{arguments.positional[0]}' of `pulumi {arguments.command}`")
     _packs(arguments, kind)
     if kind != "update" and arguments.has("--run-program"):
         raise UnsupportedError(f"--run-program of `pulumi {arguments.command}`")

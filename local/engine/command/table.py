@@ -1,0 +1,247 @@
+"""Every command: what it takes and the function that carries it out; a path's words are the official CLI's."""
+
+from __future__ import annotations
+
+from local.engine.command.flags import Command
+
+_STACK = "-s --stack=string  The stack; the selected one if it is left out\n"
+_CONFIG = _STACK + "   --config-file=string  The configuration file, if it isn't Pulumi.STACK.yaml\n"
+_JSON = "-j --json\n   --output=string  default or json\n"
+_SHOW = """
+-i --show-ids         With each resource's id
+-u --show-urns        With each resource's URN
+   --show-name        Only the stack's name
+   --show-secrets     Outputs that are secret in plain text
+"""
+
+# What every operation takes.
+_OPERATION = (
+    _CONFIG
+    + """
+-c --config=list                  Set KEY=VALUE in the stack's configuration first
+   --config-path                  The keys of --config are paths
+-m --message=string               What the operation is for
+-p --parallel=int                 How many things may be done at a time
+-d --debug                        Show debug messages
+-t --target=list                  Only this URN; * and ** stand for any part
+   --diff                         Show each property that changes
+-j --json                         Print JSON
+   --suppress-outputs             Don't show the stack's outputs
+   --suppress-progress            Don't print dots while nothing else happens
+   --suppress-permalink[=false]   Nothing: there is no link
+   --suppress-stream-logs
+   --show-sames                   Show what doesn't change, too
+   --show-replacement-steps       Show replacements as their steps
+   --urns                         Show whole URNs
+   --event-log=string             Write the engine's events to a file
+   --skip-plugin-pre-install      Nothing: providers are part of the engine
+   --skip-config-validation       Don't check the configuration against the project's
+   --run-program                  Run the program for its providers' configuration
+   --client=string
+   --exec-kind=string
+   --exec-agent=string
+   --output=refused
+   --neo=refused
+   --copilot=refused
+   --ignore-protect=refused
+   --override-env=refused
+   --remote=refused
+"""
+)
+_PERFORM = """
+-y --yes                          Don't ask
+-f --skip-preview                 Don't preview first
+"""
+_PROGRAM = """
+-r --refresh[=true]               Refresh the state first
+   --expect-no-changes            Fail if anything changes
+   --exclude-dependents           Leave out what depends on what is excluded, too
+   --replace=list                 Replace this URN
+   --target-replace=list          Only this URN, and replace it
+   --target-dependents            Also what depends on the targets
+   --policy-pack=words            Check the resources with the policies of a folder
+   --policy-pack-config=words     A file that sets the policies of the pack before it
+   --show-config                  Show the configuration
+   --show-reads                   Show what is read
+   --show-full-output             Show long values whole
+   --show-policy-remediations     Show each thing that a policy put right
+   --show-secrets=refused
+   --attach-debugger=refused
+   --neo-task-on-failure=refused
+"""
+
+_UP = (
+    _OPERATION
+    + _PERFORM
+    + _PROGRAM
+    + """
+   --exclude=list                 All but this URN
+   --continue-on-error            Go on with what doesn't depend on a failure
+   --plan=refused
+   --strict=refused
+   --secrets-provider=refused
+"""
+)
+_PREVIEW = (
+    _OPERATION
+    + _PROGRAM
+    + """
+-x --exclude=list                 All but this URN
+   --save-plan=refused
+   --import-file=refused
+"""
+)
+_REFRESH = (
+    _OPERATION
+    + _PERFORM
+    + """
+   --preview-only                 Only show what would change
+   --expect-no-changes            Fail if anything changes
+-x --exclude=list                 All but this URN
+   --exclude-dependents           Leave out what depends on what is excluded, too
+   --target-dependents            Also what depends on the targets
+   --clear-pending-creates        Forget creates that were interrupted
+   --skip-pending-creates         Leave creates that were interrupted as they are
+   --import-pending-creates=refused
+"""
+)
+_DESTROY = (
+    _OPERATION
+    + _PERFORM
+    + """
+-r --refresh[=true]               Refresh the state first
+   --preview-only                 Only show what would be deleted
+-x --exclude=list                 All but this URN
+   --exclude-protected            Leave out what is protected
+   --target-dependents            Also what depends on the targets
+   --continue-on-error            Go on with what doesn't depend on a failure
+   --remove                       Remove the stack and its configuration file, too
+   --show-config                  Show the configuration
+   --show-full-output             Show long values whole
+"""
+)
+
+_TARGET_EXCLUDE = ("target", "exclude")
+_OPERATIONS = {
+    "up": Command("Create or update a stack's resources", "update.run", "[template]", _UP, ("update",), _TARGET_EXCLUDE),
+    "preview": Command("Show what an update would do", "update.run", "", _PREVIEW, ("pre",), _TARGET_EXCLUDE),
+    "refresh": Command("Bring a stack's state up to date with what is there", "update.run", "", _REFRESH, (), _TARGET_EXCLUDE),
+    "destroy": Command("Delete a stack's resources", "update.run", "", _DESTROY, ("down", "dn"), _TARGET_EXCLUDE),
+}  # fmt: skip
+
+_PROVIDER = "   --secrets-provider=string  passphrase or default, which is the same\n"
+_STACKS = {
+    "stack": Command("Show the current stack, and manage stacks", "stack.show", "", _STACK + _SHOW + _JSON.replace("-j --json\n", "")),
+    "stack new": Command("Make a stack", "stack.init", "[name]", "-s --stack=string  The stack's name\n" + _PROVIDER + """
+   --no-select                Don't select it
+   --copy-config-from=string  A stack whose configuration it starts with
+   --teams=list               Only Pulumi Cloud has teams
+-y --yes                      Don't ask
+""", ("init", "create", "setup")),
+    "stack select": Command("Choose the current stack", "stack.select", "[stack]", _STACK + _PROVIDER + "-c --create  Make it if it isn't there\n"),
+    "stack unselect": Command("Choose no stack", "stack.unselect", "", _STACK),
+    "stack list": Command("List stacks", "stack.ls", "", _STACK + _JSON + """
+-a --all                  Those of every project
+-p --project=string       Those of a project
+-o --organization=string  Those of an organization
+-t --tag=string           Those with a tag
+""", ("ls",)),
+    "stack remove": Command("Remove a stack", "stack.rm", "[stack-name]", _STACK + """
+-f --force            Even if it has resources, which stay where they are
+   --preserve-config  Keep Pulumi.STACK.yaml
+   --remove-backups   Remove the copies of its state as well
+-y --yes              Don't ask
+""", ("rm", "delete")),
+    "stack output": Command("Show a stack's outputs", "stack.output", "[property-name]", _STACK + """
+-j --json          Print JSON
+   --shell         Print a shell script
+   --show-secrets  Outputs that are secret in plain text
+"""),
+    "stack export": Command("Print a stack's deployment", "stack.export", "", _STACK + """
+   --file=string     Write it to a file
+   --show-secrets    With secrets in plain text
+   --version=string  That after an earlier update
+"""),
+    "stack import": Command("Replace a stack's deployment", "state.import_", "", _STACK + """
+   --file=string  Read it from a file
+-f --force        Even if it is another stack's
+"""),
+    "stack history": Command("Show what was done with a stack", "stack.history", "", _STACK + _JSON + """
+   --full-dates     Whole dates
+   --show-secrets   Secret configuration in plain text
+   --page=int       Which page
+   --page-size=int  How many a page
+""", ("hist",)),
+    "config": Command("List a stack's configuration, and manage it", "config.show", "", _CONFIG + """
+-j --json          Print JSON
+   --show-secrets  Secrets in plain text
+   --open
+"""),
+    "config get": Command("Print a configuration value", "config.get", "<key>", _CONFIG + """
+-j --json  Print JSON
+   --path  The key is a path into a structure
+   --open
+"""),
+    "config set": Command("Set a configuration value", "config.set_", "<key> [value]", _CONFIG + """
+   --path         The key is a path into a structure
+   --plaintext    Don't encrypt it
+   --secret       Encrypt it
+   --raw          Keep the line ends at the end of standard input
+   --type=string  string, bool, int or float
+"""),
+    "config set-all": Command("Set several values", "config.set_all", "", _CONFIG + """
+   --path            The keys are paths into structures
+   --plaintext=list  KEY=VALUE
+   --secret=list     KEY=VALUE to encrypt
+   --json=string     What `config --json` printed
+"""),
+    "config remove": Command("Remove a configuration value", "config.rm", "<key>", _CONFIG + "   --path  The key is a path into a structure\n", ("rm", "delete")),
+    "config remove-all": Command("Remove several configuration values", "config.rm_all", "<key>...", _CONFIG + "   --path  The keys are paths into structures\n", ("rm-all", "delete-all")),
+    "config refresh": Command("Take over the last operation's configuration", "config.refresh", "", _CONFIG + "-f --force  Keep no copy of the file\n"),
+    "cancel": Command("Remove a stack's locks", "stack.cancel", "[stack-name]", _STACK + "-y --yes  Don't ask\n"),
+}  # fmt: skip
+
+_STATES = {
+    "state": Command("Edit a stack's state"),
+    "state remove": Command("Forget a resource without touching it", "state.delete", "[urn]", _STACK + """
+-y --yes                Don't ask
+   --all                All resources
+-f --force              Even if it is protected
+   --target-dependents  With what depends on it
+""", ("rm", "delete")),
+    "state unprotect": Command("Take the protection off resources", "state.unprotect", "[urn]...", _STACK + """
+-y --yes  Don't ask
+   --all  Off all resources
+"""),
+}  # fmt: skip
+
+_OTHERS = {
+    "whoami": Command("Show who you are and where state is", "session.whoami", "", _JSON + "-v --verbose  With the backend\n"),
+    "version": Command("Print the version", "session.version"),
+    "plugin": Command("Manage plugins"),
+    "plugin list": Command("List plugins", "plugin.ls", "", _JSON + "-p --project  Those of the project\n", ("ls",)),
+    "plugin install": Command("Check that a plugin is part of this engine", "plugin.install", "[kind] [name] [version]", """
+   --exact             Nothing else than this version
+   --reinstall         Even if it is there
+   --server=string     Where it comes from
+   --parallel=int      How many at a time
+-f --file=refused
+   --checksum=refused
+"""),
+    "plugin remove": Command("Remove plugins: there is none that was installed", "plugin.rm", "[kind] [name] [version]", """
+-a --all  All of them
+-y --yes  Don't ask
+""", ("rm", "delete")),
+}  # fmt: skip
+
+COMMANDS = {**_OPERATIONS, **_STACKS, **_STATES, **_OTHERS}
+
+# What only the official CLI does: refused by name, whatever follows.
+ONLY_OFFICIAL = {
+    "about", "api", "config copy", "config cp", "config env", "console", "convert", "convert-trace", "deployment", "do", "env",
+    "esc", "events", "gen-completion", "completion", "gen-markdown", "import", "insights", "install", "login", "logout", "logs",
+    "neo", "new", "org", "package", "plugin run", "policy", "project", "replay-events", "schema", "stack change-secrets-provider",
+    "stack drift", "stack get", "stack graph", "stack history events", "stack migrate", "stack rename", "stack schedule",
+    "stack tag", "stack webhook", "state edit", "state get", "state move", "state protect", "state rename", "state repair",
+    "state taint", "state untaint", "state upgrade", "template", "view-trace", "watch",
+}  # fmt: skip
