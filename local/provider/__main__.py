@@ -29,7 +29,10 @@ async def serve() -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    await _end_with(os.getppid(), ended)
+    if "--leashed" in sys.argv:
+        await ended.wait()  # the leash ends this process, after what is under way
+    else:
+        await _end_with(os.getppid(), ended)
     await server.stop(grace=None)
     await servicer.close()
 

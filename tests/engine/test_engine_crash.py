@@ -50,6 +50,7 @@ def _start(stack) -> subprocess.Popen:
 def interrupted(stack):
     """A stack whose engine waits for a slow creation, with the engine."""
     stack.write_program(SLOW)
+    stack.env["MLOPS_ENGINE_LINGER_SECONDS"] = "1"
     engine = _start(stack)
     _wait(lambda: "begin slow" in stack.journal())
     yield stack, engine
@@ -82,7 +83,7 @@ def test_the_next_up_takes_the_lock_over_reports_and_goes_on(interrupted) -> Non
     (stack.root / "things" / "gate").touch()
     done = stack.up()
     assert f"(pid {engine.pid})" in done.stdout
-    assert "1 pending operations" in done.stdout
+    assert "was being created when the last run was interrupted: taken over" in done.stdout
     assert stack.resource("slow")["id"] == "slow-0"
     assert "pending_operations" not in stack.latest()
     assert stack.journal().count("create a") == 1

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from local.engine.executor.settlement import settled_one
 from local.engine.providers.provider import Outcome
 from local.engine.state.checkpoint import Operation
+from local.engine.state.interrupted import settled_one
 from local.engine.state.resource_state import ResourceState
 
 URN = "urn:pulumi:dev::p::azure-native:storage:StorageAccount::sa"

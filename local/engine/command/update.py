@@ -150,16 +150,29 @@ def _update(arguments: Arguments, stack: Stack, kind: str) -> int:
         events.listen(_display(arguments, stack, kind, preview=False))
         for note in notes:
             events.diagnose("warning", note)
-        if stack.recover():
-            events.diagnose(
-                "warning", "the last operation was killed: its journal was played back into the state"
-            )
+        _recover(stack, events)
         began = int(time.time())
         result = _perform(arguments, stack, kind, events, preview=False)
         stack.store.record(_history(arguments, stack, kind, result, began))
     if kind == "destroy" and not result.failed:
         _after_destroy(arguments, stack)
     return _exit_code(arguments, result, {"update": "update"}.get(kind, kind), stack.name)
+
+
+def _recover(stack: Stack, events: Stream) -> None:
+    """Take over what a killed operation left, and tell of it."""
+    recovery = stack.recover(lambda text: events.diagnose("warning", text))
+    if recovery.played:
+        events.diagnose(
+            "warning", "the last operation was killed: its journal was played back into the state"
+        )
+    if recovery.overtaken:
+        events.diagnose(
+            "warning",
+            "the last operation of this engine was killed and another engine has written the state since: it counts",
+        )
+    for urn, told in recovery.notes:
+        events.diagnose("info", told + "\n", urn=urn)
 
 
 def _after_destroy(arguments: Arguments, stack: Stack) -> None:

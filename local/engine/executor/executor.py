@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from local.engine import urn as urns
 from local.engine.error import StepFailedError
 from local.engine.property_value import equal, with_secrets
-from local.engine.providers.provider import ProviderError
+from local.engine.providers.provider import ProviderError, operation
 from local.engine.state.resource_state import now
 from local.engine.steps import step as op
 
@@ -54,6 +54,9 @@ class Executor:
         """Carry out one step; raises StepFailedError after telling why."""
         self._events.emit_step("resourcePreEvent", step, planning=self.preview)
         sequence = self._begin(step)
+        if self._snapshot and sequence:
+            await self._snapshot.durable()
+        number = operation.set(sequence)
         try:
             errors = await self._apply(step)
         except ProviderError as error:
@@ -61,6 +64,8 @@ class Executor:
                 self._snapshot.end(sequence)
             self._failed(step, [str(error)])
             raise StepFailedError from error
+        finally:
+            operation.reset(number)
         if self._snapshot:
             self._record(step)
             if sequence:
@@ -80,7 +85,7 @@ class Executor:
             or urns.is_provider(step.state.type)
         ):
             return 0
-        return self._snapshot.begin(step.state, kind)
+        return self._snapshot.begin(step.state, kind, kept=step.pending_replacement)
 
     def _failed(self, step: Step, reasons: list[str]) -> None:
         """A step has failed: tell why."""

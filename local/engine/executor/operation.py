@@ -114,17 +114,18 @@ class _Operation:
         self._secret_keys = secret_keys
         self._events = events
         self._state = state
+        self._policies: Policies | None = None
+        self._snapshot: Snapshot | None = None
+        if not request.preview:
+            self._snapshot = Snapshot(stack.store, state, stack.crypter)
         self._host = ProviderHost(
             stack.project,
             stack.name,
             stack.project.program_folder,
             lambda line: events.diagnose("info", line + "\n"),
             {},
+            outcomes=self._snapshot.outcomes if self._snapshot else None,
         )
-        self._policies: Policies | None = None
-        self._snapshot: Snapshot | None = None
-        if not request.preview:
-            self._snapshot = Snapshot(stack.store, state, stack.crypter)
         # Providers take a while to start and most operations need them.
         packages = {urns.package_of(r.type) for r in state.resources if urns.is_provider(r.type)}
         for package in packages & {DYNAMIC, AZURE_NATIVE}:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import json
 import os
 import sys
+import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.engine.error import EngineError
 from local.engine.program.child_process import end
 from local.engine.providers.provider import Provider
+from local.engine.state.outcome import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from local.engine.state.snapshot import Outcomes
     from local.engine.workspace.project import Project
 
 DYNAMIC = "pulumi-python"
@@ -24,6 +29,10 @@ PULUMI = "pulumi"
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _LEASH = Path(__file__).with_name("leash.py")
 _START_SECONDS = 60.0
+_LINGER = (
+    "MLOPS_ENGINE_LINGER_SECONDS"  # how long a provider may finish its calls after its engine was killed
+)
+_LINGER_SECONDS = 15.0
 
 
 def attached() -> dict[str, str]:
@@ -43,6 +52,14 @@ def refuse(package: str) -> None:
         )
 
 
+def _linger() -> float:
+    text = os.environ.get(_LINGER, "")
+    try:
+        return float(text) if text else _LINGER_SECONDS
+    except ValueError as error:
+        raise EngineError(f"{_LINGER} is a number of seconds, not '{text}'") from error
+
+
 class ProviderHost:
     """The provider processes of one operation."""
 
@@ -53,12 +70,15 @@ class ProviderHost:
         root: Path,
         say: Callable[[str], None],
         environment: dict[str, str],
+        *,
+        outcomes: Outcomes | None = None,
     ) -> None:
         self._project = project
         self._stack = stack
         self._root = root
         self._say = say
         self._environment = environment
+        self._outcomes = outcomes
         self._addresses: dict[str, asyncio.Task[str]] = {}
         self._processes: list[asyncio.subprocess.Process] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,12 +108,12 @@ class ProviderHost:
             "PYTHONUNBUFFERED": "1",
         }
         if package == DYNAMIC:
-            command = [self._project.python(), str(_LEASH), "pulumi.dynamic"]
+            command = [self._project.python(), str(_LEASH), "--outcomes", "pulumi.dynamic"]
         else:
             environment["PYTHONPATH"] = os.pathsep.join(
                 [str(_REPOSITORY), *filter(None, [environment.get("PYTHONPATH")])]
             )
-            command = [sys.executable, str(_LEASH), "local.provider"]
+            command = [sys.executable, str(_LEASH), "--outcomes", "local.provider", "--leashed"]
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=self._root,
@@ -104,6 +124,8 @@ class ProviderHost:
             start_new_session=True,  # Ctrl-C is the engine's: what is in flight goes on
         )
         self._processes.append(process)
+        assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+        process.stdin.write(json.dumps(self._leash(package)).encode() + b"\n")
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         assert process.stderr is not None  # noqa: S101
         errors: list[str] = []
@@ -119,6 +141,16 @@ class ProviderHost:
             raise EngineError(f"the provider '{package}' did not start: {said}")
         self._tasks.append(asyncio.ensure_future(self._relay(package, process.stdout, [])))
         return f"127.0.0.1:{int(line)}"
+
+    def _leash(self, package: str) -> dict[str, Any]:
+        """Where a provider records what comes of its calls; nowhere if nothing is touched."""
+        if self._outcomes is None:
+            return {}
+        return {
+            "file": str(self._outcomes.folder / f"{PREFIX}{package}-{uuid.uuid4().hex}"),
+            "key": base64.b64encode(self._outcomes.key).decode(),
+            "linger": _linger(),
+        }
 
     async def _relay(self, package: str, stream: asyncio.StreamReader, kept: list[str]) -> None:
         """Show what a provider prints."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,9 @@ CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", 400 * 1024 * 1024),
     ("grpc.max_send_message_length", 400 * 1024 * 1024),
 ]
+# The number of the operation that calls are made for (`Snapshot.begin`): providers record under it what comes of them.
+operation: ContextVar[int] = ContextVar("operation", default=0)
+_OPERATION = "pulumi-operation"  # as `leash.py` has it
 
 
 class ProviderError(Exception):
@@ -38,6 +42,7 @@ class Outcome:
     errors: tuple[str, ...] = ()
 
 
+_RECORDED = frozenset({"Create", "Update", "Delete"})
 _KINDS = ("add", "add-replace", "delete", "delete-replace", "update", "update-replace")
 
 
@@ -58,8 +63,10 @@ class Provider:
         await self._channel.close()
 
     async def _call(self, method: str, request: Any) -> Any:
+        number = operation.get()
+        metadata = ((_OPERATION, str(number)),) if number and method in _RECORDED else None
         try:
-            return await getattr(self._stub, method)(request)
+            return await getattr(self._stub, method)(request, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             if error.code() == grpc.StatusCode.UNAVAILABLE:
                 raise ProviderError(
@@ -286,18 +293,22 @@ class Provider:
 
 def _initialization_error(error: grpc.aio.AioRpcError) -> Any:
     """The ErrorResourceInitFailed in an error's details, if there is one."""
-    metadata = error.trailing_metadata()
-    for key, value in metadata or ():
-        if key != "grpc-status-details-bin":
-            continue
-        from pulumi.runtime.proto import status_pb2  # noqa: PLC0415
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            return initialization_error(cast("bytes", value))
+    return None
 
-        status = status_pb2.Status.FromString(cast("bytes", value))  # pyright: ignore[reportAttributeAccessIssue]
-        for detail in status.details:
-            failed = provider_pb2.ErrorResourceInitFailed()
-            if detail.Is(failed.DESCRIPTOR):
-                detail.Unpack(failed)
-                return failed
+
+def initialization_error(details: bytes) -> Any:
+    """The ErrorResourceInitFailed in what gRPC sends as `grpc-status-details-bin`, if there is one."""
+    from pulumi.runtime.proto import status_pb2  # noqa: PLC0415
+
+    status = status_pb2.Status.FromString(details)  # pyright: ignore[reportAttributeAccessIssue]
+    for detail in status.details:
+        failed = provider_pb2.ErrorResourceInitFailed()
+        if detail.Is(failed.DESCRIPTOR):
+            detail.Unpack(failed)
+            return failed
     return None
 
 

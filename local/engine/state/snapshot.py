@@ -1,20 +1,24 @@
 """The state of an operation under way, and how it survives the engine.
 
-Every change goes to a journal at once (one line, linear cost); the state file is rewritten now and then and at the
-end. Whoever opens the stack after a crash plays the journal back first.
+Every change goes to a journal at once (one line, linear cost); the state file follows within a second, or ten times as
+long as writing it takes. Whoever opens the stack after a crash plays the journal back first (`recovery`).
 """
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
 import os
 import shutil
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TextIO
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from local.engine.error import EngineError
 from local.engine.state import checkpoint, resource_state
 from local.engine.state.backend import digest
+from local.engine.state.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from local.engine.state.resource_state import ResourceState
 
 _SAVE_EVERY = 1.0  # seconds, and never more than a tenth of the time
+_SPARE = 4096  # bytes for the small records of an operation
 
 
 class Snapshot:
@@ -44,31 +49,48 @@ class Snapshot:
         # What nobody saw the end of stays known until it is settled: looked up, made or refreshed.
         self._unfinished = list(deployment.operations)
         self._operations: dict[int, tuple[ResourceState, str]] = {}
+        self._spare: dict[int, int] = {}  # bytes reserved for what comes of each
         self._sequence = 0
         self.aliases: dict[str, str] = {}
+        self._known_aliases = 0
         self._saved_at = time.monotonic()
         self._saving_took = 0.0
+        self._saving: asyncio.TimerHandle | None = None
+        self.outcomes = Outcomes(store.journal, os.urandom(32))
+        if deployment.salt != crypter.state:
+            # The journal's entries are encrypted with this key: what they are played back into must name it.
+            store.write(self._text_of_state())
+        discard(store.journal)
         self._journal = self._open_journal()
 
-    def _open_journal(self) -> TextIO:
+    def _open_journal(self) -> Journal:
         folder = self._store.journal
-        _discard(folder)
-        folder.mkdir(parents=True)
-        text = self._store.path.read_text(encoding="utf-8")
-        base = folder / "base.json"
+        journal = Journal(folder / "log")
         try:
-            os.link(self._store.path, base)
-        except OSError:
-            base.write_text(text, encoding="utf-8")
-        journal = (folder / "log").open("a", encoding="utf-8", buffering=1)
-        journal.write(json.dumps({"saved": digest(text)}) + "\n")
+            text = self._store.path.read_text(encoding="utf-8")
+            base = folder / "base.json"
+            base.unlink(missing_ok=True)
+            try:
+                os.link(self._store.path, base)
+            except OSError:
+                base.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise EngineError(f"{folder} can't be written ({error.strerror}); nothing was begun") from error
+        # The first line makes it a journal: its base is there.
+        journal.append(json.dumps({"saved": digest(text)}))
+        journal.append(
+            json.dumps({"key": self._crypter.encrypt(base64.b64encode(self.outcomes.key).decode())})
+        )
         return journal
 
     def _write(self, key: str, *values: Any, entry: str = "") -> None:
+        if len(self.aliases) != self._known_aliases:
+            self._known_aliases = len(self.aliases)
+            self._journal.append(json.dumps({"aliases": [self.aliases]}))
         if entry:
-            self._journal.write(f'{{"{key}":{json.dumps(list(values))},"entry":{entry}}}\n')
+            self._journal.append(f'{{"{key}":{json.dumps(list(values))},"entry":{entry}}}')
         else:
-            self._journal.write(f'{{"{key}":{json.dumps(list(values))}}}\n')
+            self._journal.append(f'{{"{key}":{json.dumps(list(values))}}}')
 
     def _entry(self, state: ResourceState) -> str:
         text = self._text.get(id(state))
@@ -76,16 +98,31 @@ class Snapshot:
             text = self._text[id(state)] = resource_state.dump(state, self._crypter.encrypt)
         return text
 
-    def begin(self, state: ResourceState, kind: str) -> int:
-        """Record that an operation starts, before it does."""
+    def begin(self, state: ResourceState, kind: str, *, kept: bool = False) -> int:
+        """Record that an operation starts, before it does; `kept`: the entry of what it deletes stays for now.
+
+        Raises EngineError if that, or what comes of it, can't be recorded.
+        """
+        entry = resource_state.dump(state, self._crypter.encrypt)
+        self._journal.reserve(sum(self._spare.values()) + 4 * len(entry) + _SPARE)
+        self._write("begin", self._sequence + 1, kind, kept, entry=entry)
         self._sequence += 1
+        self._spare[self._sequence] = 3 * len(entry) + _SPARE
         # What the resource will be isn't settled: the entry is written from a copy.
         self._operations[self._sequence] = (replace(state), kind)
-        self._write("begin", self._sequence, kind, entry=resource_state.dump(state, self._crypter.encrypt))
+        if self._sequence == 1:
+            self._try_to_save()
+        else:
+            self.save_soon()
         return self._sequence
+
+    async def durable(self) -> None:
+        """Return when what was recorded so far would survive a power cut."""
+        await self._journal.durable()
 
     def end(self, sequence: int) -> None:
         """Record that an operation ended, after its effect on the state was recorded."""
+        self._spare.pop(sequence, None)
         del self._operations[sequence]
         self._write("end", sequence)
 
@@ -127,6 +164,7 @@ class Snapshot:
         self._new.clear()
         self._positions.clear()
         self._dropped.clear()
+        self._text.clear()
         self._unfinished = list(unfinished)
         self.save()
         self._journal.close()
@@ -158,13 +196,27 @@ class Snapshot:
         )
 
     def save_soon(self) -> None:
-        """Rewrite the state file if the last time is long enough ago."""
-        if time.monotonic() - self._saved_at > max(_SAVE_EVERY, 10 * self._saving_took):
-            self.save()
+        """Rewrite the state file if the last time is long enough ago, else when it will be.
 
-    def save(self) -> None:
-        """Rewrite the state file."""
-        started = time.monotonic()
+        A failure is no reason to stop: the journal has it all.
+        """
+        wait = max(_SAVE_EVERY, 10 * self._saving_took) - (time.monotonic() - self._saved_at)
+        if wait <= 0:
+            self._try_to_save()
+        elif self._saving is None:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return
+            self._saving = loop.call_later(wait, self._try_to_save)
+
+    def _try_to_save(self) -> None:
+        try:
+            self.save()
+        except EngineError:
+            self._saved_at = time.monotonic()
+
+    def _text_of_state(self) -> str:
         entries = [
             self._entry(state) if not self.aliases else resource_state.dump(state, self._crypter.encrypt)
             for state in self.resources()
@@ -176,109 +228,53 @@ class Snapshot:
                 *self._operations.values(),
             ]
         ]
-        text = checkpoint.dump(self._store.qualified_name, self._crypter.state, entries, operations)
-        self._journal.write(json.dumps({"saved": digest(text)}) + "\n")
-        self._store.write(text)
+        return checkpoint.dump(self._store.qualified_name, self._crypter.state, entries, operations)
+
+    def save(self) -> None:
+        """Rewrite the state file; raises EngineError if that can't be done: then the journal still has it all."""
+        self._stop_waiting()
+        started = time.monotonic()
+        text = self._text_of_state()
+        self._journal.append(json.dumps({"saved": digest(text)}))
+        # Known to the journal before it is there: else the journal would look older than the state after a power cut.
+        self._journal.sync()
+        try:
+            self._store.write(text)
+        except OSError as error:
+            raise EngineError(
+                f"the state can't be written to {self._store.path} ({error.strerror}); what was done is kept in "
+                f"{self._store.journal}: make room, then run any command on the stack"
+            ) from error
         self._saved_at = time.monotonic()
         self._saving_took = self._saved_at - started
 
+    def _stop_waiting(self) -> None:
+        if self._saving is not None:
+            self._saving.cancel()
+            self._saving = None
+
     def close(self) -> None:
-        """Write the state file a last time; the journal has served."""
-        self.save()
-        self._journal.close()
-        _discard(self._store.journal)
+        """Write the state file a last time; the journal has served, unless something was left under way.
+
+        Raises EngineError if the state can't be written: then the journal stays, and the next command plays it back.
+        """
+        try:
+            self.save()
+        finally:
+            self._journal.close()
+        if not self._operations:
+            discard(self._store.journal)
 
 
-def _discard(journal: Path) -> None:
+@dataclass(frozen=True)
+class Outcomes:
+    """Where provider processes record what came of their calls, and the key that seals it."""
+
+    folder: Path
+    key: bytes
+
+
+def discard(journal: Path) -> None:
     """Remove a journal; the log first: what it refers to is needed for as long as it is there."""
     (journal / "log").unlink(missing_ok=True)
     shutil.rmtree(journal, ignore_errors=True)
-
-
-def recover(store: StackStore) -> bool:
-    """Play back the journal of an engine that was killed; returns whether there was one to play."""
-    folder = store.journal
-    log = folder / "log"
-    if not log.exists():
-        return False
-    records = _records(log.read_text(encoding="utf-8"))
-    written = {record["saved"] for record in records if "saved" in record}
-    current = store.path.read_text(encoding="utf-8") if store.path.exists() else ""
-    # Another engine has written the stack since: what it wrote is newer than the journal.
-    usable = digest(current) in written
-    if usable:
-        base = json.loads((folder / "base.json").read_text(encoding="utf-8"))
-        store.write(resource_state.compact(_played(base, records)) + "\n")
-    _discard(folder)
-    return usable
-
-
-def _records(text: str) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = []
-    for line in text.splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break  # the line that was being written
-    return records
-
-
-class _Playback:
-    """The state file that a journal leads to."""
-
-    def __init__(self, latest: dict[str, Any]) -> None:
-        self._original: list[dict[str, Any]] = list(latest.get("resources") or [])
-        self._base: list[dict[str, Any] | None] = list(self._original)
-        self._new: list[dict[str, Any] | None] = []
-        self._operations: dict[int, dict[str, Any]] = {}
-        self._unfinished: list[dict[str, Any]] = list(latest.get("pending_operations") or [])
-
-    def resources(self) -> list[dict[str, Any]]:
-        return [row for row in [*self._new, *self._base] if row is not None]
-
-    def pending(self) -> list[dict[str, Any]]:
-        return [*self._unfinished, *self._operations.values()]
-
-    def play(self, record: dict[str, Any]) -> None:
-        key, values = next(iter(record.items()))
-        if key != "saved":
-            getattr(self, f"_{key}")(*values, *([record["entry"]] if "entry" in record else []))
-
-    def _begin(self, sequence: int, kind: str, entry: dict[str, Any]) -> None:
-        self._operations[sequence] = {"resource": entry, "type": kind}
-
-    def _end(self, sequence: int) -> None:
-        self._operations.pop(sequence, None)
-
-    def _settle(self, index: int, entry: dict[str, Any]) -> None:
-        self._new.append(entry)
-        self._unfinished = [op for op in self._unfinished if op["resource"]["urn"] != entry["urn"]]
-        if index >= 0:
-            self._base[index] = None
-
-    def _same(self, index: int) -> None:
-        self._settle(index, self._original[index])
-
-    def _gone(self, index: int) -> None:
-        self._base[index] = None
-
-    def _dropped(self, position: int) -> None:
-        self._new[position] = None
-
-    def _changed(self, position: int, entry: dict[str, Any]) -> None:
-        self._new[position] = entry
-
-    def _old(self, index: int, entry: dict[str, Any]) -> None:
-        self._base[index] = entry
-
-
-def _played(document: dict[str, Any], records: list[dict[str, Any]]) -> dict[str, Any]:
-    """The state file that the journal leads to; pure."""
-    latest: dict[str, Any] = document["checkpoint"].get("latest") or {"manifest": checkpoint.manifest()}
-    playback = _Playback(latest)
-    for record in records:
-        playback.play(record)
-    latest = {**latest, "resources": playback.resources(), "pending_operations": playback.pending()}
-    if not latest["pending_operations"]:
-        del latest["pending_operations"]
-    return {**document, "checkpoint": {**document["checkpoint"], "latest": latest}}

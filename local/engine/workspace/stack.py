@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from local.engine.error import EngineError
 from local.engine.state import checkpoint, passphrase
 from local.engine.state.backend import ORGANIZATION, StackStore
-from local.engine.state.snapshot import recover
+from local.engine.state.recovery import Recovery, recover
 from local.engine.workspace import config, project
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from local.engine.state.checkpoint import Deployment
     from local.engine.state.passphrase import Crypter
     from local.engine.workspace.project import Project
@@ -62,15 +64,15 @@ class Stack:
                 self.config.save()
         return self._crypter
 
-    def recover(self) -> bool:
+    def recover(self, say: Callable[[str], None] = lambda _text: None) -> Recovery:
         """Bring the state file up to date after an engine was killed; call it while holding the stack."""
-        return recover(self.store)
+        return recover(self.store, lambda: self.crypter, say=say)
 
     def recover_if_abandoned(self) -> None:
-        """The same for commands that only read: not while another engine holds the stack."""
+        """The same for commands that only read: not while another engine holds the stack, and without waiting."""
         if self.store.journal.exists():
             with contextlib.suppress(EngineError), self.store.lock():
-                self.recover()
+                recover(self.store, lambda: self.crypter, wait=False)
 
     def state(self) -> Deployment:
         """The stack's resources, secrets decrypted."""
