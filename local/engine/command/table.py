@@ -201,18 +201,33 @@ _STACKS = {
     "cancel": Command("Remove a stack's locks", "stack.cancel", "[stack-name]", _STACK + "-y --yes  Don't ask\n"),
 }  # fmt: skip
 
+_ALL_YES = """
+-y --yes  Don't ask
+   --all  All resources
+"""
 _STATES = {
     "state": Command("Edit a stack's state"),
-    "state remove": Command("Forget a resource without touching it", "state.delete", "[urn]", _STACK + """
--y --yes                Don't ask
-   --all                All resources
--f --force              Even if it is protected
-   --target-dependents  With what depends on it
-""", ("rm", "delete")),
-    "state unprotect": Command("Take the protection off resources", "state.unprotect", "[urn]...", _STACK + """
--y --yes  Don't ask
-   --all  Off all resources
+    "state get": Command("Show what is known of a resource", "state_get.get", "[resource]", _STACK + """
+   --output=string  default or json
+   --show-secrets   Secrets in plain text
 """),
+    "state move": Command("Move resources to another stack", "state_move.move", "<urn>...", """
+   --dest=string      The stack they go to; the selected one if it is left out
+   --source=string    The stack they come from; the selected one if it is left out
+   --include-parents  With their parents
+-y --yes              Don't ask
+""", ("mv",)),
+    "state protect": Command("Protect resources from being deleted", "state.protect", "[resource-urn]...", _STACK + _ALL_YES),
+    "state remove": Command("Forget resources without touching them", "state.delete", "[resource-urn]...", _STACK + _ALL_YES + """
+   --force              Even if they are protected
+   --target-dependents  With what depends on them
+""", ("rm", "delete")),
+    "state rename": Command("Give a resource another name", "state.rename", "[resource-urn] [new-name]", _STACK + "-y --yes  Don't ask\n"),
+    "state repair": Command("Repair a state whose entries don't fit together", "state_repair.repair", "", _STACK + "-y --yes  Don't ask\n"),
+    "state taint": Command("Have resources replaced by the next `up`", "state.taint", "[resource-urn]...", _STACK + "-y --yes  Don't ask\n"),
+    "state unprotect": Command("Take the protection off resources", "state.unprotect", "[resource-urn]...", _STACK + _ALL_YES),
+    "state untaint": Command("Have resources not replaced after all", "state.untaint", "[resource-urn]...", _STACK + _ALL_YES),
+    "state upgrade": Command("Bring the backend's layout up to date", "state.upgrade", "", "-y --yes  Don't ask\n"),
 }  # fmt: skip
 
 _OTHERS = {
@@ -242,6 +257,5 @@ ONLY_OFFICIAL = {
     "esc", "events", "gen-completion", "completion", "gen-markdown", "import", "insights", "install", "login", "logout", "logs",
     "neo", "new", "org", "package", "plugin run", "policy", "project", "replay-events", "schema", "stack change-secrets-provider",
     "stack drift", "stack get", "stack graph", "stack history events", "stack migrate", "stack rename", "stack schedule",
-    "stack tag", "stack webhook", "state edit", "state get", "state move", "state protect", "state rename", "state repair",
-    "state taint", "state untaint", "state upgrade", "template", "view-trace", "watch",
+    "stack tag", "stack webhook", "state edit", "template", "view-trace", "watch",
 }  # fmt: skip

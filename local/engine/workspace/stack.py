@@ -110,3 +110,10 @@ def open_(name: str, config_file: str = "") -> Stack:
     store = locate(chosen, home)
     store.require()
     return Stack(store, home, config_file)
+
+
+def foreign(store: StackStore, home: Project) -> Stack:
+    """A stack of another project in the same backend, whose folder isn't known: its key comes with its state."""
+    stack = Stack(store, home)
+    stack.config = config.StackConfig(store.path, home, {"encryptionsalt": checkpoint.salt_of(store.read())})
+    return stack
