@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import signal
 import time
 from dataclasses import dataclass, field, replace
@@ -63,8 +64,11 @@ class Result:
 async def run(request: Request, stack: Stack, program: Program | None, events: Stream) -> Result:
     """Carry out a request. Raises EngineError for what makes it impossible; failures of resources are in the result."""
     started = time.monotonic()
-    # In a thread: deriving the key takes a while, in which the program starts.
-    state = await asyncio.to_thread(stack.state)
+    # In a thread: deriving the key takes a while, in which the program starts and the rest of the engine is loaded.
+    loading = asyncio.ensure_future(asyncio.to_thread(stack.state))
+    await asyncio.sleep(0)  # the program's process
+    _load()
+    state = await loading
     config = stack.config
     plain = {key: configs.plain(value, stack.crypter) for key, value in config.merged().items()}
     secret_keys = [key for key, value in config.merged().items() if configs.is_secret(value)]
@@ -77,6 +81,12 @@ async def run(request: Request, stack: Stack, program: Program | None, events: S
     finally:
         if program is not None:
             await program.stop()
+
+
+def _load() -> None:
+    """Import what every operation needs. gRPC takes a while, which is spent better when the program has been started."""
+    for name in ("executor.deployment", "executor.planner", "monitor.resource_monitor", "providers.registry"):
+        importlib.import_module(f"local.engine.{name}")
 
 
 def _warn_of_pending(state: State, events: Stream) -> None:

@@ -9,8 +9,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import grpc
-
 from local.engine.error import EngineError
 from local.engine.program.child_process import end
 
@@ -96,13 +94,15 @@ class InlineProgram:
     """A function of an Automation API client, run through the language runtime it serves."""
 
     def __init__(self, address: str) -> None:
-        from pulumi.runtime.proto import language_pb2_grpc  # noqa: PLC0415 - for inline programs only
+        import grpc  # noqa: PLC0415 - for inline programs only: a program's process is started before it is needed
+        from pulumi.runtime.proto import language_pb2_grpc  # noqa: PLC0415
 
         self._channel = grpc.aio.insecure_channel(address)
         self._stub: Any = language_pb2_grpc.LanguageRuntimeStub(self._channel)
 
     async def run(self, settings: dict[str, Any]) -> str | None:
         """Ask the client to run it."""
+        import grpc  # noqa: PLC0415
         from pulumi.runtime.proto import language_pb2  # noqa: PLC0415
 
         request = language_pb2.RunRequest(

@@ -12,14 +12,15 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local.engine import warm
 from local.engine.error import EngineError
 from local.engine.program.child_process import end
-from local.engine.providers.provider import Provider
 from local.engine.state.outcome import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from local.engine.providers.provider import Provider
     from local.engine.state.snapshot import Outcomes
     from local.engine.workspace.project import Project
 
@@ -92,6 +93,8 @@ class ProviderHost:
 
     async def connect(self, package: str) -> Provider:
         """A client of its own for one provider resource."""
+        from local.engine.providers.provider import Provider  # noqa: PLC0415 - gRPC is loaded for operations only
+
         refuse(package)
         client = Provider(package, await self.start(package))
         self._clients.append(client)
@@ -108,14 +111,15 @@ class ProviderHost:
             "PYTHONUNBUFFERED": "1",
         }
         if package == DYNAMIC:
-            command = [self._project.python(), str(_LEASH), "--outcomes", "pulumi.dynamic"]
+            kind, python, more = warm.DYNAMIC, self._project.python(), []
         else:
             environment["PYTHONPATH"] = os.pathsep.join(
                 [str(_REPOSITORY), *filter(None, [environment.get("PYTHONPATH")])]
             )
-            command = [sys.executable, str(_LEASH), "--outcomes", "local.provider", "--leashed"]
+            kind, python, more = warm.AZURE_NATIVE, sys.executable, ["--leashed"]
+        command = [python, str(_LEASH), "--outcomes", kind, *more]
         process = await asyncio.create_subprocess_exec(
-            *command,
+            *warm.start_of(kind, command),
             cwd=self._root,
             env=environment,
             stdin=asyncio.subprocess.PIPE,

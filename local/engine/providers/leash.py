@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import gc
 import io
 import json
 import os
@@ -249,6 +250,7 @@ def main() -> None:
     if settings.get("file"):
         _record(outcomes)
     sys.argv = words
+    gc.set_threshold(50_000, 20, 50)  # as the engine's own process: little of what is made is garbage
     runpy.run_module(words[0], run_name="__main__", alter_sys=True)
 
 

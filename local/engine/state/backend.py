@@ -17,8 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from local.engine.error import EngineError, UnsupportedError
 from local.engine.state import checkpoint
 
@@ -216,6 +214,8 @@ def _alive(lock: dict[str, Any]) -> bool:
 
     One that was killed and that its parent hasn't asked after yet is still listed, as a zombie: it runs no more.
     """
+    import psutil  # noqa: PLC0415 - for who finds a lock
+
     try:
         holder = psutil.Process(lock["pid"])
         if holder.status() == psutil.STATUS_ZOMBIE:
