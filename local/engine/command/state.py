@@ -72,6 +72,7 @@ def _write(stack: Stack, state: Deployment, resources: list[ResourceState]) -> N
             stack.crypter.state,
             [resource_state.dump(resource, encrypt) for resource in resources],
             [(resource_state.dump(entry.resource, encrypt), entry.type) for entry in state.operations],
+            checkpoint.features([*resources, *(entry.resource for entry in state.operations)]),
         )
     )
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from local.engine.workspace.stack import Stack
 
 EXPECTED_NO_CHANGES = 7
+CANCELLED = 8
 
 _KINDS = {"up": "update", "update": "update", "preview": "update", "refresh": "refresh", "destroy": "destroy"}
 
@@ -209,9 +210,9 @@ def _perform(arguments: Arguments, stack: Stack, kind: str, events: Stream, *, p
     try:
         return asyncio.run(main())
     except KeyboardInterrupt as error:
-        raise EngineError(
-            "operation terminated; what was under way is in the state's pending operations"
-        ) from error
+        # The second one: what was under way is in the state's pending operations.
+        word = "preview" if preview else kind
+        raise EngineError(f"{word} cancelled", exit_code=CANCELLED) from error
     finally:
         events.emit("cancelEvent")
         if log is not None:

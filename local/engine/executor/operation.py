@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import signal
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
+from local.engine.executor.interrupt import Interrupts, StoppedError
 from local.engine.property_value import Properties, Secret
 from local.engine.providers.host import AZURE_NATIVE, DYNAMIC
 from local.engine.steps import step as op
@@ -125,6 +125,8 @@ class _Operation:
         self._events = events
         self._state = state
         self._policies: Policies | None = None
+        self._interrupts = Interrupts(events, preview=request.preview)
+        self._interrupts.watch()
         self._snapshot: Snapshot | None = None
         if not request.preview:
             self._snapshot = Snapshot(stack.store, state, stack.crypter)
@@ -149,18 +151,20 @@ class _Operation:
         deployment: Deployment | None = None
         try:
             if self._request.packs:
-                self._policies = await self._load_policies()
+                self._policies = await self._interrupts.unless(self._load_policies())
             self._events.emit("preludeEvent", config=blinded)
             _warn_of_pending(self._state, self._events)
             if self._state.operations:
-                resources = await self._settle(resources)
+                resources = await self._interrupts.unless(self._settle(resources))
             if self._request.kind == "refresh" or self._request.refresh:
-                resources, changes, failed = await self._refresh(resources)
+                resources, changes, failed = await self._interrupts.unless(self._refresh(resources))
                 if self._request.kind != "refresh":
                     changes = {}
             if self._request.kind != "refresh" and not failed:
                 deployment, changes = await self._deploy(resources, program)
                 failed = deployment.failed
+        except StoppedError:
+            failed = True
         finally:
             await self._host.close()
             if self._policies:
@@ -170,7 +174,7 @@ class _Operation:
         result = Result(
             changes,
             failed,
-            cancelled=bool(deployment and deployment.cancelled),
+            cancelled=self._interrupts.received,
             violated=bool(self._policies and self._policies.violated),
             duration=time.monotonic() - started,
         )
@@ -261,30 +265,13 @@ class _Operation:
             continue_on_error=request.options.continue_on_error,
             policies=self._policies,
         )
-        self._on_interrupt(deployment)
+        self._interrupts.then(deployment.cancel)
         if program is None:
             deployment.program_ended()
             await deployment.run()
         else:
             await self._serve(deployment, providers, program)
         return deployment, executor.changes
-
-    def _on_interrupt(self, deployment: Deployment) -> None:
-        def interrupt() -> None:
-            if deployment.cancelled:
-                raise KeyboardInterrupt  # the second time: now
-            self._events.diagnose(
-                "warning",
-                "^C received; finishing what is under way and saving. If you would like to terminate "
-                "immediately, press ^C again.",
-            )
-            deployment.cancel()
-
-        try:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, interrupt)
-        except (ValueError, RuntimeError, NotImplementedError):
-            return  # not the main thread
 
     async def _serve(self, deployment: Deployment, providers: Any, program: Program) -> None:
         from pulumi.runtime.proto import resource_pb2  # noqa: PLC0415
@@ -328,6 +315,8 @@ class _Operation:
             if deployment.program_has_ended or not deployment.failed:
                 await running
         finally:
+            if self._interrupts.received:
+                await program.stop()  # first: it would complain that nobody listens
             await server.stop(None if deployment.failed else 0.05)
             await program.stop()
             await asyncio.gather(running, return_exceptions=True)

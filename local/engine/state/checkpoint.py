@@ -11,9 +11,18 @@ from local.engine.state import resource_state
 from local.engine.state.resource_state import ResourceState, compact, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 VERSION = "v3.260.0"  # the engine whose behaviour this one was checked against
+VERSION_3, VERSION_4 = 3, 4  # the fourth is the third with a list of what its reader must know of
+# Feature of a version 4 state → the key of the entries that need it; those of keys that aren't kept are refused.
+_FEATURES = {
+    "taint": "taint",
+    "replaceWith": "replaceWith",
+    "hooks": "resourceHooks",
+    "refreshBeforeUpdate": "refreshBeforeUpdate",
+}
+FEATURES = {name: key for name, key in _FEATURES.items() if key in resource_state.FIELDS}
 # A constant the official engine checks: SHA-256 of its version of the time it introduced it.
 _MAGIC = "7dff0d166258e7f1d265e8e044021ea087795d58a0c6415ab6fe8b7c790e447f"
 
@@ -52,11 +61,31 @@ def secrets_provider(salt: str) -> dict[str, Any]:
     return {"type": "passphrase", "state": {"salt": salt}}
 
 
-def dump(stack: str, salt: str, resources: Sequence[str], operations: Sequence[tuple[str, str]]) -> str:
+def features(resources: Iterable[ResourceState]) -> list[str]:
+    """What readers of a state with these resources must know of, beyond version 3."""
+    used: set[str] = set()
+    for state in resources:
+        used.update(name for name, key in FEATURES.items() if getattr(state, resource_state.FIELDS[key]))
+    return sorted(used)
+
+
+def versioned(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The head of a state file with these entries."""
+    used = {name for row in rows for name, key in FEATURES.items() if row.get(key)}
+    return {"version": VERSION_4, "features": sorted(used)} if used else {"version": VERSION_3}
+
+
+def dump(
+    stack: str,
+    salt: str,
+    resources: Sequence[str],
+    operations: Sequence[tuple[str, str]],
+    features: Sequence[str] = (),
+) -> str:
     """A state file of entries that are JSON already; `operations` are (entry, type)."""
-    head = compact(stack)
+    version = f'{VERSION_4},"features":{compact(list(features))}' if features else str(VERSION_3)
     parts = [
-        f'{{"version":3,"checkpoint":{{"stack":{head},"latest":{{"manifest":{compact(manifest())}',
+        f'{{"version":{version},"checkpoint":{{"stack":{compact(stack)},"latest":{{"manifest":{compact(manifest())}',
         f',"secrets_providers":{compact(secrets_provider(salt))}' if salt else "",
         ',"resources":[' + ",".join(resources) + "]" if resources else "",
         ',"pending_operations":['
@@ -74,18 +103,26 @@ def empty(stack: str) -> str:
     return compact({"version": 3, "checkpoint": {"stack": stack}}) + "\n"
 
 
+def unreadable(source: str, reason: str) -> EngineError:
+    """What to say of a state file that is damaged."""
+    return EngineError(
+        f"{source} is damaged ({reason}); restore it: `cp {source}.bak {source}`, or take a copy of .pulumi/backups"
+    )
+
+
 def parse(text: str, *, source: str) -> dict[str, Any]:
     """The deployment of a state file as JSON; raises EngineError naming `source` if it is something else."""
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise EngineError(
-            f"{source} is not JSON ({error}); restore it from its .bak or from .pulumi/backups"
-        ) from error
-    if not isinstance(document, dict) or document.get("version") not in {3, 4}:
-        raise UnsupportedError(f"the state format of {source} (version 3 is)")
-    if document["version"] == 4 and document.get("features"):
-        raise UnsupportedError(f"features {document['features']} of the state in {source}")
+        raise unreadable(source, f"not JSON: {error}") from error
+    version = document.get("version", 0) if isinstance(document, dict) else 0
+    if version not in {VERSION_3, VERSION_4}:
+        raise UnsupportedError(f"version {version} of the state in {source} (3 and 4 are)")
+    if unknown := sorted(set(document.get("features") or ()) - set(FEATURES)):
+        raise UnsupportedError(f"{', '.join(unknown)} (a feature of the state in {source})")
+    if not isinstance(document.get("checkpoint"), dict):
+        raise unreadable(source, "it has no checkpoint")
     return document["checkpoint"].get("latest") or {}
 
 

@@ -59,7 +59,7 @@ def recover(
         _wait_for_orphans(folder, say)
     lines = records(log.read_bytes())
     written = {line["saved"] for line in lines if "saved" in line}
-    current = store.path.read_text(encoding="utf-8") if store.path.exists() else ""
+    current = store.text() if store.exists() else ""
     if digest(current) not in written:
         recovery.overtaken = len(written) > 0
         discard(folder)
@@ -76,6 +76,7 @@ def recover(
     text = resource_state.compact(playback.document()) + "\n"
     if working:
         _note_saved(log, lines, text)
+    store.tidy()
     store.write(text)
     if not working:
         discard(folder)
@@ -189,9 +190,12 @@ class Playback:
         """The whole state file."""
         latest = {**self._latest, "resources": self.resources()}
         latest.pop("pending_operations", None)
-        if pending := [*self._unfinished, *self.operations.values()]:
+        pending = [*self._unfinished, *self.operations.values()]
+        if pending:
             latest["pending_operations"] = pending
-        return {**self._document, "checkpoint": {**self._document["checkpoint"], "latest": latest}}
+        rest = {key: value for key, value in self._document.items() if key not in {"version", "features"}}
+        head = checkpoint.versioned([*latest["resources"], *(row["resource"] for row in pending)])
+        return {**head, **rest, "checkpoint": {**self._document["checkpoint"], "latest": latest}}
 
     def play(self, record: dict[str, Any]) -> None:
         """Let happen what a record says."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Checkpoint key → attribute, in the order the official engine writes them.
-_FIELDS = {
+FIELDS = {
     "urn": "urn",
     "custom": "custom",
     "delete": "delete",
@@ -105,7 +105,7 @@ class ResourceState:
     def fields(self, convert: Callable[[Any], Any]) -> dict[str, Any]:
         """The checkpoint entry, property values passed through `convert`; empty fields are left out."""
         row: dict[str, Any] = {}
-        for key, attribute in _FIELDS.items():
+        for key, attribute in FIELDS.items():
             value = getattr(self, attribute)
             if value or key in _ALWAYS:
                 row[key] = convert(value) if key in _PROPERTIES else value
@@ -133,7 +133,7 @@ def load(row: dict[str, Any], decrypt: Callable[[str], str], *, keep: bool = Tru
     """The state of a checkpoint entry; with `keep`, secrets that don't change are stored as they were."""
     known = {
         attribute: opened(row[key], decrypt, keep=keep) if key in _PROPERTIES else row[key]
-        for key, attribute in _FIELDS.items()
+        for key, attribute in FIELDS.items()
         if row.get(key) is not None
     }
     known["property_dependencies"] = {

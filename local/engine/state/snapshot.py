@@ -67,11 +67,12 @@ class Snapshot:
         folder = self._store.journal
         journal = Journal(folder / "log")
         try:
-            text = self._store.path.read_text(encoding="utf-8")
-            base = folder / "base.json"
+            text, path, base = self._store.text(), self._store.path, folder / "base.json"
             base.unlink(missing_ok=True)
             try:
-                os.link(self._store.path, base)
+                if path.suffix != ".json":
+                    raise OSError
+                os.link(path, base)
             except OSError:
                 base.write_text(text, encoding="utf-8")
         except OSError as error:
@@ -217,18 +218,18 @@ class Snapshot:
             self._saved_at = time.monotonic()
 
     def _text_of_state(self) -> str:
-        entries = [
-            self._entry(state) if not self.aliases else resource_state.dump(state, self._crypter.encrypt)
-            for state in self.resources()
-        ]
-        operations = [
-            (resource_state.dump(state, self._crypter.encrypt), kind)
-            for state, kind in [
-                *((op.resource, op.type) for op in self._unfinished),
-                *self._operations.values(),
-            ]
-        ]
-        return checkpoint.dump(self._store.qualified_name, self._crypter.state, entries, operations)
+        resources = self.resources()
+        operations = [*((op.resource, op.type) for op in self._unfinished), *self._operations.values()]
+        return checkpoint.dump(
+            self._store.qualified_name,
+            self._crypter.state,
+            [
+                resource_state.dump(state, self._crypter.encrypt) if self.aliases else self._entry(state)
+                for state in resources
+            ],
+            [(resource_state.dump(state, self._crypter.encrypt), kind) for state, kind in operations],
+            checkpoint.features([*resources, *(state for state, _ in operations)]),
+        )
 
     def save(self) -> None:
         """Rewrite the state file; raises EngineError if that can't be done: then the journal still has it all."""
