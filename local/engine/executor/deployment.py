@@ -77,6 +77,7 @@ class Deployment:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: set[asyncio.Future[Any]] = set()
         self._unavailable: set[str] = set()  # failed or skipped, with --continue-on-error
+        self._imported: set[str] = set()
         self._default_providers: dict[str, asyncio.Task[str]] = {}
         self._program_ended = False
         self._snapshot = snapshot
@@ -230,14 +231,20 @@ class Deployment:
             await self._decide(registration, future)
 
     async def _import(self, registration: Registration, future: asyncio.Future[Registered]) -> None:
+        """Adopt what is there, then go on as if it had always been in the state."""
         goal, old, new, urn = registration.goal, registration.old, registration.new, registration.urn
         replacing = old is not None and not self._plan.to_recreate(urn)
         kind = op.IMPORT_REPLACEMENT if replacing else op.IMPORT
-        await self._perform(Step(kind, urn, old, new, logical=not replacing, pending_delete=replacing))
-        if replacing:
-            await self._perform(Step(op.REPLACE, urn, old, new))
+        try:
+            await self._perform(Step(kind, urn, old, new, logical=not replacing, pending_delete=replacing))
+            if replacing:
+                await self._perform(Step(op.REPLACE, urn, old, new))
+        except (StepFailedError, *_USER_ERRORS):
+            self._give_up(registration, future)
+            raise
         registration.old = new
         registration.new = self._plan.state(urn, goal, new)
+        self._imported.add(urn)
         self._queue.put_nowait(lambda: self._decide(registration, future))
 
     async def _decide(self, registration: Registration, future: asyncio.Future[Registered]) -> None:
@@ -308,6 +315,10 @@ class Deployment:
             return
         if not steps:
             future.set_result(Registered(registration.new))
+        elif idle and registration.urn in self._imported and registration.old is not None:
+            # Its entry is in the state already.
+            self._plan.news[registration.urn] = registration.old
+            future.set_result(Registered(registration.old))
         elif idle or all(step.op == op.CREATE and not step.state.custom for step in steps):
             await self._chain(steps, future)
         else:

@@ -257,7 +257,7 @@ class _Operation:
         providers = ProviderRegistry(self._host, builtin, plan.olds)
         executor = Executor(providers, self._snapshot, self._events)
         deployment = Deployment(
-            Planner(plan, providers, self._events, self._policies),
+            Planner(plan, providers, self._events, self._policies, preview=request.preview),
             executor,
             self._events,
             self._snapshot,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from local.engine import urn as urns
 from local.engine.error import StepFailedError
+from local.engine.steps import importing
 from local.engine.steps import step as op
 from local.engine.steps.difference import Diff, ignoring, structural, with_replace_on_changes
 
@@ -39,10 +40,17 @@ class Planner:
     """Decides registrations, one at a time."""
 
     def __init__(
-        self, plan: Plan, providers: ProviderRegistry, events: Stream, policies: Policies | None = None
+        self,
+        plan: Plan,
+        providers: ProviderRegistry,
+        events: Stream,
+        policies: Policies | None = None,
+        *,
+        preview: bool = False,
     ) -> None:
         self.plan = plan
         self._policies = policies
+        self._preview = preview
         self._providers = providers
         self._events = events
 
@@ -96,17 +104,25 @@ class Planner:
         if plan.to_recreate(registration.urn):
             return plan.undiffed(goal, old, new) or []  # deleted meanwhile, with something it stands on
         diff = with_replace_on_changes(diff, goal.replace_on_changes, init_errors=bool(old.init_errors))
-        verdict = plan.verdict(goal, old, new, diff)
+        verdict = plan.verdict(old, new, diff)
         if verdict == op.SAME:
             return [op.Step(op.SAME, new.urn, old, new)]
         if verdict == op.UPDATE:
             return plan.updated(old, new, diff)
+        if goal.import_id:
+            self._warn_or_refuse(importing.replacement(old, new, diff), registration.urn)
         if goal.custom:
             new.inputs = await self._checked(registration, None, goal.inputs)
             if self._policies is not None:
                 await self._policies.remediate(goal, new, self._provider_state(new), again=True)
         dependents = await self._dependents(old) if plan.deletes_first(goal, diff) else []
         return plan.replaced(goal, old, new, diff, dependents)
+
+    def _warn_or_refuse(self, message: str, urn: str) -> None:
+        """Of what only a preview may go on with."""
+        self._events.diagnose("warning" if self._preview else "error", message, urn=urn)
+        if not self._preview:
+            raise StepFailedError
 
     async def _checked(
         self, registration: Registration, olds: Properties | None, news: Properties

@@ -129,6 +129,12 @@ class Snapshot:
 
     def settle(self, new: ResourceState, old: ResourceState | None = None, *, same: bool = False) -> None:
         """`new` is what a resource is now; `old` is no longer in the way."""
+        if (position := self._positions.get(id(old))) is not None:
+            # This operation has imported it, and made it what the program asks for.
+            self._positions[id(new)] = position
+            self._new[position] = new
+            self._write("changed", position, entry=self._entry(new))
+            return
         if (old_index := self._index.get(id(old), -1)) >= 0:
             self._settled.add(old_index)
         self._positions[id(new)] = len(self._new)

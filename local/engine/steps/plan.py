@@ -202,7 +202,7 @@ class Plan:
             return Diff(changes=True, replaces=("replacementTrigger",))
         return None
 
-    def verdict(self, goal: Goal, old: ResourceState, new: ResourceState, diff: Diff) -> str:
+    def verdict(self, old: ResourceState, new: ResourceState, diff: Diff) -> str:
         """What a diff leads to: `same`, `update` or `replace`; raises PlanError if it must not be."""
         if old.pending_replacement or (diff.changes and diff.replace_keys):
             if new.protect and old.protect:
@@ -210,11 +210,6 @@ class Plan:
                     f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. To unprotect '
                     "the resource, remove the `protect` flag from the resource in your Pulumi program and run "
                     "`pulumi up`"
-                )
-            if goal.import_id:
-                raise PlanError(
-                    "previously-imported resources that still specify an ID may not be replaced; please remove the "
-                    f"`import` declaration of {new.urn} from your program"
                 )
             self._replaced.add(new.urn)
             return op.REPLACE
