@@ -22,5 +22,9 @@ class StepFailedError(Exception):
     """A step ended without the effect it was made for; the reason has been shown already."""
 
 
+class ProtectedError(StepFailedError):
+    """A resource that is protected was to be deleted: nothing was done to it."""
+
+
 class ViolationError(StepFailedError):
     """A mandatory policy forbids a resource: nothing goes on, not even with --continue-on-error."""

@@ -21,8 +21,15 @@ from local.engine.error import EngineError, UnsupportedError
 
 BOOL, STRING, INT, LIST, WORDS, REFUSED = "bool", "string", "int", "list", "words", "refused"
 _LINE = re.compile(r"(?:-(\w) )?--([\w-]+)(?:=(\w+))?(?:\[=(\w+)\])?(?:  +(.*))?$")
-_TRUE = {"1", "t", "T", "TRUE", "true", "True"}
+TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _FALSE = {"0", "f", "F", "FALSE", "false", "False"}
+
+
+def boolean(text: str) -> bool:
+    """A switch's value; raises ValueError for what is none."""
+    if text not in TRUE | _FALSE:
+        raise ValueError(text)
+    return text in TRUE
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ class Arguments:
     def has(self, flag: str) -> bool:
         """Whether a switch is on."""
         given = self.values.get(flag)
-        return bool(given) and given[-1] in _TRUE
+        return bool(given) and given[-1] in TRUE
 
     def given(self, flag: str) -> bool:
         """Whether a flag was there at all."""
@@ -126,7 +133,7 @@ class Arguments:
         problem = ""
         if flag.kind == REFUSED:
             raise UnsupportedError(f"--{flag.name} of `pulumi {self.command}`")
-        if flag.kind == BOOL and value not in _TRUE | _FALSE:
+        if flag.kind == BOOL and value not in TRUE | _FALSE:
             problem = f'strconv.ParseBool: parsing "{value}": invalid syntax'
         elif flag.kind == INT and not re.fullmatch(r"[+-]?\d+", value):
             problem = f'strconv.ParseInt: parsing "{value}": invalid syntax'

@@ -102,7 +102,7 @@ _REFRESH = (
    --target-dependents            Also what depends on the targets
    --clear-pending-creates        Forget creates that were interrupted
    --skip-pending-creates         Leave creates that were interrupted as they are
-   --import-pending-creates=refused
+   --import-pending-creates=list  A URN, then its id: give the flag twice for each
 """
 )
 _DESTROY = (

@@ -9,10 +9,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from local.engine.command import target as limits
+from local.engine.command.flags import TRUE
 from local.engine.display.events import Log, Stream
 from local.engine.error import EngineError, UnsupportedError
 from local.engine.state.checkpoint import VERSION
-from local.engine.steps.target import Options, Targets
 from local.engine.workspace import project as projects
 from local.engine.workspace import stack as stacks
 
@@ -43,6 +44,9 @@ def run(arguments: Arguments) -> int:
     stack = stacks.open_(arguments.value("--stack"), arguments.value("--config-file"))
     stack.derive_key_meanwhile()
     _set_config(arguments, stack)
+    if arguments.has("--exclude-protected") and (text := limits.nothing_unprotected(stack.state())):
+        print(text)  # noqa: T201
+        return 0
     if preview_only:
         stack.recover_if_abandoned()
         return _preview(arguments, stack, kind)
@@ -60,13 +64,11 @@ def _refuse(arguments: Arguments, kind: str) -> None:
     if arguments.positional:
         raise UnsupportedError(f"the template '{arguments.positional[0]}' of `pulumi {arguments.command}`")
     _packs(arguments, kind)
-    if kind != "update" and arguments.has("--run-program"):
-        raise UnsupportedError(f"--run-program of `pulumi {arguments.command}`")
-    if arguments.given("--client") and kind == "destroy" and arguments.has("--run-program"):
-        raise UnsupportedError("--client of `pulumi destroy`")
+    if arguments.has("--exclude-protected") and arguments.all("--target"):
+        raise EngineError("you cannot specify --target and --exclude-protected")
 
 
-def _request(arguments: Arguments, kind: str, *, preview: bool) -> Request:
+def _request(arguments: Arguments, stack: Stack, kind: str, *, preview: bool) -> Request:
     from local.engine.executor.operation import Request  # noqa: PLC0415 - gRPC is loaded for operations only
 
     text = arguments.value("--parallel", os.environ.get("PULUMI_PARALLEL", "")) or str(
@@ -77,18 +79,23 @@ def _request(arguments: Arguments, kind: str, *, preview: bool) -> Request:
     return Request(
         kind=kind,
         preview=preview,
-        options=Options(
-            targets=Targets([*arguments.all("--target"), *arguments.all("--target-replace")]),
-            excludes=Targets(arguments.all("--exclude")),
-            replaces=Targets([*arguments.all("--replace"), *arguments.all("--target-replace")]),
-            target_dependents=arguments.has("--target-dependents"),
-            exclude_dependents=arguments.has("--exclude-dependents"),
-            exclude_protected=arguments.has("--exclude-protected"),
-            continue_on_error=arguments.has("--continue-on-error"),
-        ),
+        options=limits.options(arguments, _excludes(arguments, stack)),
         parallel=max(int(text), 1),
-        refresh=arguments.has("--refresh") and kind != "refresh",
+        refresh=kind != "refresh" and limits.refreshes(arguments, stack.project),
+        run_program=_runs_program(arguments),
+        edit=lambda state: limits.settled_creates(arguments, state),
         packs=_packs(arguments, kind),
+    )
+
+
+def _excludes(arguments: Arguments, stack: Stack) -> list[str]:
+    return limits.protected_excludes(stack.state()) if arguments.has("--exclude-protected") else []
+
+
+def _runs_program(arguments: Arguments) -> bool:
+    """Whether a refresh or destroy runs the program, for its providers' configuration and its hooks."""
+    return arguments.has("--run-program") or (
+        not arguments.given("--run-program") and os.environ.get("PULUMI_RUN_PROGRAM") in TRUE
     )
 
 
@@ -183,6 +190,11 @@ def _after_destroy(arguments: Arguments, stack: Stack) -> None:
         if projects.selected_stack(stack.project) == stack.name:
             projects.select_stack(stack.project, "")
         print(f"The resources in the stack have been deleted, and stack '{stack.name}' has been removed.")  # noqa: T201
+    elif protected := _excludes(arguments, stack):
+        print(  # noqa: T201
+            f"All unprotected resources were destroyed. There are still {len(protected)} protected resources "
+            "associated with this stack."
+        )
     elif not arguments.all("--target"):
         print(  # noqa: T201
             "The resources in the stack have been deleted, but the history and configuration associated with the stack "
@@ -197,10 +209,11 @@ def _perform(arguments: Arguments, stack: Stack, kind: str, events: Stream, *, p
     log = Log(arguments.value("--event-log")) if arguments.given("--event-log") else None
     if log is not None:
         events.listen(log)
-    request = _request(arguments, kind, preview=preview)
+    request = _request(arguments, stack, kind, preview=preview)
 
     async def main() -> Result:
-        program = _program(arguments, stack, events) if kind == "update" else None
+        runs = kind == "update" or request.run_program
+        program = _program(arguments, stack, events) if runs else None
         try:
             return await operation.run(request, stack, program, events)
         finally:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
 from local.engine.error import EngineError, StepFailedError, ViolationError
+from local.engine.executor.deletion import Deletion
 from local.engine.property_value import equal
 from local.engine.providers.provider import ProviderError
 from local.engine.steps import step as op
-from local.engine.steps.delete_order import order_of_deletes
 from local.engine.steps.difference import Diff
 from local.engine.steps.goal import Goal
 from local.engine.steps.plan import PlanError
 from local.engine.steps.step import Step
+from local.engine.steps.target import not_found
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -82,6 +83,7 @@ class Deployment:
         self._program_ended = False
         self._snapshot = snapshot
         self._misplanned = False
+        self._objected = False
         self.failed = False
         self.cancelled = False
 
@@ -155,6 +157,10 @@ class Deployment:
             await self._guarded(self._judge_stack)
         else:
             await self._drain()
+        if self._objected:
+            self.fail()
+        if self._objected or self._executor.failed_steps:
+            self._events.diagnose("error", f"{'preview' if self._executor.preview else 'update'} failed")
         self._release()
 
     @property
@@ -361,36 +367,35 @@ class Deployment:
     # -- deletes
 
     async def _delete_the_rest(self) -> None:
+        absent = self._plan.missing_targets()
+        for urn in absent:
+            self._events.diagnose("error", not_found(urn))
         same, gone = self._plan.deletes()
-        for urn in self._plan.undeclared_targets(gone):
-            self.fail(
-                f"Resource '{urn}' will be destroyed but was not specified in --target list. Either include resource "
-                "in --target list or pass --target-dependents to proceed.",
+        undeclared = self._plan.undeclared(gone)
+        for urn in undeclared:
+            self._object(
+                f"Resource '{urn}' will be destroyed but was not specified in --target list.\n"
+                "Either include resource in --target list or pass --target-dependents to proceed.",
                 urn,
             )
-        if self._stopped:
+        if undeclared and not self._executor.preview:
             return
         for step in same:
             await self._executor.run(step)
-        await self._delete(gone)
-
-    async def _delete(self, gone: Sequence[Step]) -> None:
-        """Delete in parallel, each resource as soon as nothing stands on it any more."""
         self._executor.deleting.update(step.urn for step in gone)
-        waits = order_of_deletes(gone, self._plan.resources)
-        frees: dict[int, list[int]] = {}
-        for index, before in waits.items():
-            for other in before:
-                frees.setdefault(other, []).append(index)
+        deletion = Deletion(
+            self._perform,
+            self._events,
+            self._plan.graph(),
+            go_on=self._continue,
+            stop=self.fail,
+            stopped=lambda: self._stopped,
+        )
+        await deletion.run(gone, self._executor.failed_steps)
+        if deletion.failed or absent:
+            self.fail()
 
-        async def perform(index: int) -> None:
-            await self._perform(gone[index])
-            for other in frees.get(index, ()):
-                waits[other].discard(index)
-                if not waits[other] and not self._stopped:
-                    self._spawn(lambda other=other: perform(other), gone[other].urn)
-
-        for index in [index for index, before in waits.items() if not before]:
-            self._spawn(lambda index=index: perform(index), gone[index].urn)
-        while self._tasks:
-            await self._queue.get()
+    def _object(self, message: str, urn: str) -> None:
+        """Note what is wrong with what the user asked for; a preview goes on, so that it shows everything."""
+        self._events.diagnose("error", message, urn=urn)
+        self._objected = True

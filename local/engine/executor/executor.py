@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.engine import urn as urns
-from local.engine.error import StepFailedError
+from local.engine.error import ProtectedError, StepFailedError
 from local.engine.property_value import equal, with_secrets
 from local.engine.providers.provider import ProviderError, operation
 from local.engine.state.resource_state import now
@@ -34,6 +34,10 @@ _OPERATIONS = {
 _DELETES = frozenset({op.DELETE, op.DELETE_REPLACED, op.DISCARD, op.DISCARD_REPLACED})
 
 
+class _IsProtectedError(ProviderError):
+    """The resource is protected."""
+
+
 class Executor:
     """Applies steps and records what became of them."""
 
@@ -43,7 +47,7 @@ class Executor:
         self._events = events
         self.deleting: set[str] = set()  # URNs that go in this operation
         self.changes: dict[str, int] = {}
-        self.failed = False
+        self.failed_steps: list[Step] = []
 
     @property
     def preview(self) -> bool:
@@ -63,7 +67,7 @@ class Executor:
             if self._snapshot and sequence:
                 self._snapshot.end(sequence)
             self._failed(step, [str(error)])
-            raise StepFailedError from error
+            raise (ProtectedError if isinstance(error, _IsProtectedError) else StepFailedError) from error
         finally:
             operation.reset(number)
         if self._snapshot:
@@ -89,10 +93,11 @@ class Executor:
 
     def _failed(self, step: Step, reasons: list[str]) -> None:
         """A step has failed: tell why."""
-        self.failed = True
+        self.failed_steps.append(step)
         urn = "" if urns.is_default_provider(step.urn) else step.urn
         for reason in reasons:
-            self._events.diagnose("error", reason, urn=urn)
+            message = f"Preview failed: {reason}" if self.preview else reason
+            self._events.diagnose("error", message, urn=urn)
         if not self.preview:
             self._events.emit_step(
                 "resOpFailedEvent", step, planning=False, status=0, steps=sum(self.changes.values())
@@ -186,7 +191,7 @@ class Executor:
     async def _delete(self, step: Step) -> None:
         old = _required(step.old)
         if step.op == op.DELETE and old.protect:
-            raise ProviderError(
+            raise _IsProtectedError(
                 f'resource "{old.urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either '
                 "remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the "
                 f"command:\n`pulumi state unprotect '{old.urn}'`"

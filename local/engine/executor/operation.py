@@ -9,15 +9,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
+from local.engine.error import EngineError
 from local.engine.executor.interrupt import Interrupts, StoppedError
 from local.engine.property_value import Properties, Secret
 from local.engine.providers.host import AZURE_NATIVE, DYNAMIC
 from local.engine.steps import step as op
 from local.engine.steps.plan import Plan
-from local.engine.steps.target import Options
+from local.engine.steps.target import Options, Targets, missing, not_found
 from local.engine.workspace import config as configs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from local.engine.display.events import Stream
     from local.engine.executor.deployment import Deployment
     from local.engine.policy.pack import PackSource
@@ -40,6 +43,10 @@ class Request:
     options: Options = field(default_factory=Options)
     parallel: int = 16
     refresh: bool = False
+    run_program: bool = False
+    edit: Callable[[State], State] = lambda state: (
+        state
+    )  # what the user has decided about its pending operations
     packs: tuple[PackSource, ...] = ()
 
 
@@ -68,7 +75,7 @@ async def run(request: Request, stack: Stack, program: Program | None, events: S
     loading = asyncio.ensure_future(asyncio.to_thread(stack.state))
     await asyncio.sleep(0)  # the program's process
     _load()
-    state = await loading
+    state = request.edit(await loading)
     config = stack.config
     plain = {key: configs.plain(value, stack.crypter) for key, value in config.merged().items()}
     secret_keys = [key for key, value in config.merged().items() if configs.is_secret(value)]
@@ -144,12 +151,29 @@ class _Operation:
             if request.kind == "update" or package in packages:
                 self._host.start(package).add_done_callback(lambda task: task.cancelled() or task.exception())
 
+    def _require_targets(self) -> None:
+        """Refuse targets that aren't there; an update may make its own."""
+        if self._request.kind == "update":
+            return
+        options = self._request.options
+        known = [state.urn for state in self._state.resources]
+        for urn in (*missing(options.targets, known), *missing(options.excludes, known)):
+            raise EngineError(f"no resource named '{urn}' found")
+
+    def _are_missing(self, resources: list[Any], targets: Targets) -> bool:
+        """Tell of targets that aren't there."""
+        absent = missing(targets, (state.urn for state in resources))
+        for urn in absent:
+            self._events.diagnose("error", not_found(urn))
+        return bool(absent)
+
     async def run(self, program: Program | None, started: float, blinded: dict[str, str]) -> Result:
         changes: dict[str, int] = {}
         failed = False
         resources = list(self._state.resources)
         deployment: Deployment | None = None
         try:
+            self._require_targets()
             if self._request.packs:
                 self._policies = await self._interrupts.unless(self._load_policies())
             self._events.emit("preludeEvent", config=blinded)
@@ -158,8 +182,7 @@ class _Operation:
                 resources = await self._interrupts.unless(self._settle(resources))
             if self._request.kind == "refresh" or self._request.refresh:
                 resources, changes, failed = await self._interrupts.unless(self._refresh(resources))
-                if self._request.kind != "refresh":
-                    changes = {}
+            failed = failed or self._are_missing(resources, self._request.options.replaces)
             if self._request.kind != "refresh" and not failed:
                 deployment, changes = await self._deploy(resources, program)
                 failed = deployment.failed
@@ -227,12 +250,18 @@ class _Operation:
         from local.engine.executor.refresh import Refresh  # noqa: PLC0415
 
         request = self._request
+        if not resources:
+            return resources, {}, False
+        absent = self._are_missing(resources, request.options.targets)
+        if self._are_missing(resources, request.options.excludes) or absent:
+            return resources, {}, True
         refresh = Refresh(
             self._providers_of(resources),
             self._events,
             request.options,
             preview=request.preview,
             parallel=request.parallel,
+            counts=request.kind == "refresh",
         )
         kept = await refresh.run(resources)
         if self._snapshot:

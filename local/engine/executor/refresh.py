@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.engine import urn as urns
-from local.engine.error import EngineError
+from local.engine.error import EngineError, StepFailedError
 from local.engine.property_value import equal, with_secrets
 from local.engine.providers.provider import ProviderError
 from local.engine.state.checkpoint import without_missing
 from local.engine.state.resource_state import now
 from local.engine.steps import step as op
-from local.engine.steps.difference import Diff, structural
+from local.engine.steps.difference import Diff, ignoring, inverted, structural
 from local.engine.steps.step import Step
+from local.engine.steps.target import to_refresh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,79 +28,108 @@ if TYPE_CHECKING:
 
 
 class Refresh:
-    """One refresh of a stack's resources."""
+    """One refresh of a stack's resources; it `counts` if it isn't just the beginning of another operation."""
 
     def __init__(
-        self, providers: ProviderRegistry, events: Stream, options: Options, *, preview: bool, parallel: int
+        self,
+        providers: ProviderRegistry,
+        events: Stream,
+        options: Options,
+        *,
+        preview: bool,
+        parallel: int,
+        counts: bool,
     ) -> None:
         self._providers = providers
         self._events = events
         self._options = options
         self._preview = preview
+        self._counts = counts
         self._slots = asyncio.Semaphore(parallel)
         self.changes: dict[str, int] = {}
         self.failed = False
 
     async def run(self, resources: Sequence[ResourceState]) -> list[ResourceState]:
-        """The resources as they are now."""
-        found = await asyncio.gather(*(self._visit(state) for state in resources))
+        """The resources as they are now; what could not be read stays as it was."""
+        chosen = {id(state) for state in to_refresh(resources, self._options)}
+        found = await asyncio.gather(
+            *(self._visit(state) if id(state) in chosen else _unchanged(state) for state in resources)
+        )
+        if self.failed:
+            self._events.diagnose("error", f"{'preview' if self._preview else 'update'} failed")
         return without_missing([state for state in found if state is not None])
 
     async def _visit(self, state: ResourceState) -> ResourceState | None:
-        targets, excludes = self._options.targets, self._options.excludes
-        if (targets and state.urn not in targets) or state.urn in excludes:
-            return state
         async with self._slots:
+            step = Step(op.REFRESH, state.urn, state, state, logical=False)
             try:
-                return await self._refresh(Step(op.REFRESH, state.urn, state, state))
-            except (ProviderError, EngineError) as error:
+                return await self.perform(step)
+            except StepFailedError:
                 self.failed = True
-                urn = "" if urns.is_default_provider(state.urn) else state.urn
-                self._events.diagnose("error", str(error), urn=urn)
                 return state
 
-    async def _refresh(self, step: Step) -> ResourceState | None:
-        """Read a resource; returns what it is now, None if it is gone."""
+    async def perform(self, step: Step, *, internal: bool = False) -> ResourceState | None:
+        """Read a resource; returns what it is now, None if it is gone. Raises StepFailedError after telling why.
+
+        `internal`: nothing to tell the user about, such as components of a program that runs.
+        """
         old = step.state
         self._events.emit_step("resourcePreEvent", step, planning=self._preview)
-        result, new = op.SAME, old
+        result = op.SAME
         try:
             if old.custom and not urns.is_provider(old.type) and not old.pending_replacement:
-                result, new = await self._read(old)
-        except ProviderError:
-            if not self._preview:
-                counted = sum(self.changes.values())
-                self._events.emit_step("resOpFailedEvent", step, planning=False, status=0, steps=counted)
-            raise
-        step.new = new
-        if not urns.is_default_provider(step.urn):
+                result = await self._read(step)
+        except (ProviderError, EngineError) as error:
+            self._fail(step, str(error))
+            raise StepFailedError from error
+        internal = internal or urns.is_default_provider(step.urn)
+        if self._counts and not internal:
             self.changes[result] = self.changes.get(result, 0) + 1
-        self._events.emit_step("resOutputsEvent", step, planning=self._preview, metadata={"op": result})
-        return new
+        # Only a refresh by itself tells what it found: before an update, that is told by what the update does.
+        told = {"op": result} if self._counts else {}
+        self._events.emit_step("resOutputsEvent", step, planning=self._preview, metadata=told)
+        return step.new
 
-    async def _read(self, old: ResourceState) -> tuple[str, ResourceState | None]:
+    def _fail(self, step: Step, reason: str) -> None:
+        urn = "" if urns.is_default_provider(step.urn) else step.urn
+        self._events.diagnose("error", f"Preview failed: {reason}" if self._preview else reason, urn=urn)
+        if not self._preview:
+            counted = sum(self.changes.values())
+            self._events.emit_step("resOpFailedEvent", step, planning=False, status=0, steps=counted)
+
+    async def _read(self, step: Step) -> str:
+        """Take over what is there; returns what that means for the stack."""
+        old = step.state
         provider = await self._providers.get(old.provider)
         outcome: Outcome = await provider.read(old.urn, old.id, old.inputs, old.outputs)
         if not outcome.id:
-            return op.DELETE, None
+            step.new = None
+            return op.DELETE
         if outcome.errors:
             self._events.diagnose(
                 "warning",
                 "Refreshed resource is in an unhealthy state:\n* " + "\n* ".join(outcome.errors),
                 urn=old.urn,
             )
-        new = replace(
+        step.new = new = replace(
             old,
             id=outcome.id,
             inputs=old.inputs if outcome.inputs is None else outcome.inputs,
             outputs=with_secrets(outcome.outputs, old.additional_secret_outputs),
             init_errors=list(outcome.errors),
         )
-        if equal(new.inputs, old.inputs) and equal(new.outputs, old.outputs):
-            return op.SAME, new
-        new.modified = now()
+        if not equal(new.inputs, old.inputs) or not equal(new.outputs, old.outputs):
+            new.modified = now()
         if old.external:
-            return op.UPDATE, new
+            return op.SAME if equal(new.outputs, old.outputs) else op.UPDATE
+        # What an update would change back, seen from the other side.
         diff: Diff = await provider.diff(new, old.inputs, old.ignore_changes)
-        changes = diff.changes if diff.changes is not None else structural(new.inputs, old.inputs).changes
-        return (op.UPDATE if changes else op.SAME), new
+        if diff.changes is None:
+            diff = structural(new.inputs, ignoring(old.inputs, new.inputs, old.ignore_changes))
+        diff = inverted(diff)
+        step.changed, step.detailed = diff.changed, diff.detailed
+        return op.UPDATE if diff.changes else op.SAME
+
+
+async def _unchanged(state: ResourceState) -> ResourceState:
+    return state

@@ -153,21 +153,26 @@ def load(latest: dict[str, Any], decrypt: Callable[[str], str], *, keep: bool = 
 
 
 def without_missing(resources: Sequence[ResourceState]) -> list[ResourceState]:
-    """The resources without references to resources that are no more."""
-    urns = {resource.urn for resource in resources}
-    return [
-        resource
-        if resource.all_dependencies() <= urns
-        else replace(
-            resource,
-            dependencies=[urn for urn in resource.dependencies if urn in urns],
-            property_dependencies={
-                key: [urn for urn in deps if urn in urns]
-                for key, deps in resource.property_dependencies.items()
-            },
-            parent=resource.parent if resource.parent in urns else "",
-            deleted_with=resource.deleted_with if resource.deleted_with in urns else "",
-            replace_with=[urn for urn in resource.replace_with if urn in urns],
-        )
-        for resource in resources
-    ]
+    """The resources without references to resources that are no more, or that come later under the same URN."""
+    present: set[str] = set()
+    rows: list[ResourceState] = []
+    for resource in resources:
+        if not resource.all_dependencies(provider=False) <= present:
+            resource = _without(resource, present)  # noqa: PLW2901 - that is the resource from now on
+        rows.append(resource)
+        present.add(resource.urn)
+    return rows
+
+
+def _without(resource: ResourceState, present: set[str]) -> ResourceState:
+    kept = {
+        key: [urn for urn in deps if urn in present] for key, deps in resource.property_dependencies.items()
+    }
+    return replace(
+        resource,
+        dependencies=[urn for urn in resource.dependencies if urn in present],
+        property_dependencies={key: deps for key, deps in kept.items() if deps},
+        parent=resource.parent if resource.parent in present else "",
+        deleted_with=resource.deleted_with if resource.deleted_with in present else "",
+        replace_with=[urn for urn in resource.replace_with if urn in present],
+    )

@@ -90,12 +90,12 @@ class ResourceState:
         """The logical name."""
         return self.urn.split("::", 3)[3]
 
-    def all_dependencies(self) -> set[str]:
+    def all_dependencies(self, *, provider: bool = True) -> set[str]:
         """URNs this resource can't exist without: parent, provider, dependencies, what it is deleted with."""
         found = {*self.dependencies, *(urn for urns in self.property_dependencies.values() for urn in urns)}
         if self.parent:
             found.add(self.parent)
-        if self.provider:
+        if self.provider and provider:
             found.add(self.provider.rpartition("::")[0])
         if self.deleted_with:
             found.add(self.deleted_with)

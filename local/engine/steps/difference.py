@@ -77,6 +77,24 @@ def structural(old: Properties, new: Properties) -> Diff:
     )
 
 
+_INVERSE = {"add": "delete", "delete": "add", "update": "update"}
+
+
+def inverted(diff: Diff) -> Diff:
+    """The difference seen from the other side."""
+
+    def other(kind: str) -> str:
+        plain = kind.removesuffix("-replace")
+        return _INVERSE[plain] + kind.removeprefix(plain)
+
+    return replace(
+        diff,
+        detailed={
+            path: {**entry, "diffKind": other(entry["diffKind"])} for path, entry in diff.detailed.items()
+        },
+    )
+
+
 def ignoring(new: Properties, old: Properties, paths: Sequence[str]) -> Properties:
     """The new inputs with the old values at ignored paths."""
     for path in paths:

@@ -13,9 +13,10 @@ from local.engine import urn as urns
 from local.engine.property_value import UNKNOWN, Properties, equal, has_unknown
 from local.engine.state.resource_state import ResourceState
 from local.engine.steps import step as op
+from local.engine.steps.delete_order import Graph
 from local.engine.steps.difference import Diff
 from local.engine.steps.step import Step
-from local.engine.steps.target import Options, Scope
+from local.engine.steps.target import Options, Scope, missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ class Plan:
         self._stack = stack
         self._project = project
         self._options = options
-        self._scope = Scope(resources, options)
+        self._scope = Scope(options)
         self.resources = tuple(resources)
         self.olds = {state.urn: state for state in resources if not state.delete}
         self.news: dict[str, ResourceState] = {}
@@ -349,13 +350,14 @@ class Plan:
         """Steps for what the program did not register: those kept as they are, and those to delete."""
         same: list[Step] = []
         gone: list[Step] = []
+        deletable = self._scope.deletable(self.resources)
         for state in self.resources:
             done = self._deleted_states if state.delete else self._claimed
             if id(state) in done:
                 continue
-            if self._scope.may_delete(state):
+            if state.urn in deletable:
                 gone.append(self._deleted_step(state))
-            elif not state.delete:
+            elif not state.delete or state.urn not in self.news:
                 same.append(Step(op.SAME, state.urn, state, replace(state)))
         return same, gone
 
@@ -369,16 +371,14 @@ class Plan:
             return Step(op.REMOVE_PENDING_REPLACE, state.urn, state, logical=False)
         return Step(op.DISCARD if state.external else op.DELETE, state.urn, state)
 
-    def undeclared_targets(self, gone: Sequence[Step]) -> list[str]:
-        """URNs of resources that would lose what they stand on although nobody named them."""
-        if not self._options.targets or self._options.target_dependents:
-            return []
-        urns_gone = {step.urn for step in gone if step.logical}
-        return [
-            state.urn
-            for state in self.resources
-            if state.urn not in urns_gone
-            and state.urn not in self.news
-            and not state.delete
-            and state.all_dependencies() & urns_gone
-        ]
+    def graph(self) -> Graph:
+        """Who stands on whom, for the order of deletes."""
+        return Graph(self.resources)
+
+    def missing_targets(self) -> list[str]:
+        """Targets that are neither in the state nor in the program."""
+        return missing(self._options.targets, (*(state.urn for state in self.resources), *self.news))
+
+    def undeclared(self, gone: Sequence[Step]) -> list[str]:
+        """URNs of what would go although nobody named it."""
+        return self._scope.undeclared(step.urn for step in gone)

@@ -1,12 +1,16 @@
-"""What the user limits an operation to: --target, --exclude, --replace; pure."""
+"""What the user limits an operation to: --target, --exclude, --replace; pure.
+
+As `isTargetedForUpdate`, `isExcludedFromUpdate` and `determine…ResourcesToDelete…` of the official step generator have it.
+"""
 
 from __future__ import annotations
 
-import fnmatch
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local.engine import urn as urns
+from local.engine.steps.delete_order import needed_by, resting_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,16 +19,23 @@ if TYPE_CHECKING:
 
 
 class Targets:
-    """URNs, or patterns with `*`, of one option."""
+    """URNs, or patterns, of one option: `*` stands for anything within a part of a URN, `**` for anything at all."""
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
-        self._patterns = tuple(patterns)
+        patterns = tuple(patterns)
+        self.literals = tuple(pattern for pattern in patterns if "*" not in pattern)
+        self._globs = tuple(_expression(pattern) for pattern in patterns if "*" in pattern)
 
     def __bool__(self) -> bool:
-        return bool(self._patterns)
+        return bool(self.literals or self._globs)
 
     def __contains__(self, urn: str) -> bool:
-        return any(urn == pattern or fnmatch.fnmatchcase(urn, pattern) for pattern in self._patterns)
+        return urn in self.literals or any(glob.fullmatch(urn) for glob in self._globs)
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    parts = ("[^:]*".join(re.escape(piece) for piece in part.split("*")) for part in pattern.split("**"))
+    return re.compile(".*".join(parts), re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -36,53 +47,80 @@ class Options:
     replaces: Targets = field(default_factory=Targets)
     target_dependents: bool = False
     exclude_dependents: bool = False
-    exclude_protected: bool = False
     continue_on_error: bool = False
+
+
+def missing(targets: Targets, known: Iterable[str]) -> list[str]:
+    """The URNs that were named and aren't there; a pattern may match nothing."""
+    present = set(known)
+    return [urn for urn in targets.literals if urn not in present]
+
+
+def not_found(urn: str) -> str:
+    """What is said of a target that isn't there."""
+    text = f"Target '{urn}' could not be found in the stack."
+    # A shell makes nothing of `$TYPE` in a URN that isn't quoted.
+    return text if "$" in urn else f"{text} Did you forget to escape $ in your shell?"
+
+
+def to_refresh(resources: Sequence[ResourceState], options: Options) -> list[ResourceState]:
+    """The resources that a refresh reads."""
+    targets, excludes = options.targets, options.excludes
+    follows = options.exclude_dependents if excludes else options.target_dependents
+    chosen: list[ResourceState] = []
+    known: set[str] = set()
+    for state in resources:  # dependencies come before their dependents
+        named = state.urn in (excludes or targets)
+        if not named and follows:
+            references = state.all_dependencies(provider=False)
+            named = any(urn in known or urn in (excludes or targets) for urn in references)
+        if named:
+            known.add(state.urn)
+        if (excludes and not named) or (not excludes and (named or not targets)):
+            chosen.append(state)
+    return chosen
 
 
 class Scope:
     """Which resources an operation may touch."""
 
-    def __init__(self, resources: Sequence[ResourceState], options: Options) -> None:
-        self._resources = resources
+    def __init__(self, options: Options) -> None:
         self._options = options
-        chosen = {state.urn for state in resources if state.urn in (options.targets or options.excludes)}
-        dependents = options.target_dependents if options.targets else options.exclude_dependents
         # Grows with the program's registrations: what stands on a chosen resource is chosen, if dependents are.
-        self._chosen = self._with_dependents(chosen) if dependents else chosen
-        self._dependents = dependents
+        self._chosen: set[str] = set()
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is anything that may not be touched."""
+        return bool(self._options.targets or self._options.excludes)
 
     def includes(self, state: ResourceState) -> bool:
         """Whether a registered resource may be touched: providers and the stack always are."""
-        if urns.is_provider(state.type) or state.type == urns.STACK_TYPE:
-            return True
         options = self._options
-        if not options.targets and not options.excludes:
+        if not self.limited or urns.is_provider(state.type) or state.type == urns.STACK_TYPE:
             return True
-        named = state.urn in (options.targets or options.excludes)
-        if named or (self._dependents and state.all_dependencies() & self._chosen):
+        patterns = options.targets or options.excludes
+        follows = options.target_dependents if options.targets else options.exclude_dependents
+        named = state.urn in patterns or (
+            follows and any(urn in self._chosen or urn in patterns for urn in state.all_dependencies())
+        )
+        if named:
             self._chosen.add(state.urn)
-        return (state.urn in self._chosen) == bool(options.targets)
+        return named == bool(options.targets)
 
-    def may_delete(self, state: ResourceState) -> bool:
-        """Whether a resource that the program no longer has may go."""
+    def deletable(self, resources: Sequence[ResourceState]) -> set[str]:
+        """URNs of what may go; whatever stands on a target goes with it, whether or not the user has said so."""
         options = self._options
-        if options.exclude_protected and any(other.protect for other in self._standing_on(state)):
-            return False
+        present = {state.urn for state in resources}
         if options.targets:
-            return state.urn in self._chosen
+            return resting_on(resources, {urn for urn in present if urn in options.targets})
         if options.excludes:
-            return not any(other.urn in self._chosen for other in self._standing_on(state))
-        return True
+            kept = {urn for urn in present if urn in options.excludes}
+            return present - needed_by(resources, kept, with_dependents=options.exclude_dependents)
+        return present
 
-    def _with_dependents(self, found: set[str]) -> set[str]:
-        found = set(found)
-        for state in self._resources:  # dependencies come before their dependents
-            if state.all_dependencies() & found:
-                found.add(state.urn)
-        return found
-
-    def _standing_on(self, state: ResourceState) -> list[ResourceState]:
-        """The resource and all that depends on it."""
-        found = self._with_dependents({state.urn})
-        return [other for other in self._resources if other.urn in found]
+    def undeclared(self, urns_gone: Iterable[str]) -> list[str]:
+        """What would go although nobody named it."""
+        if not self._options.targets or self._options.target_dependents:
+            return []
+        return [urn for urn in urns_gone if urn not in self._options.targets]
