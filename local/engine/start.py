@@ -20,6 +20,8 @@ _COLLECT_EVERY = (50_000, 20, 50)
 _SCRIPTS = (".program_main", ".leash", ".client", ".server", ".servers")
 # What others import when they need it.
 _LATE = (
+    "grpc._channel",
+    "grpc._simple_stubs",
     "cryptography.hazmat.primitives.ciphers.aead",
     "pulumi.runtime.proto.status_pb2",
     "encodings.idna",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ops.fleet.outcome import Outcome, Watch
     from ops.fleet.stack import Stacks
 
+_MANY = 3  # workspaces from which on an engine that stays loaded saves more than it costs
 Command = Literal["preview", "up", "refresh", "destroy"]
 
 
@@ -54,7 +55,11 @@ def carry_out(
     with nullcontext() if command == "preview" else held_by_this_run(file):
         if command != "preview":
             decided = plan(file)  # a run that has just ended may have changed the lock file
-        with open_stacks(decided.lock, secrets_provider=decided.fleet.secrets_provider) as stacks:
+        with open_stacks(
+            decided.lock,
+            secrets_provider=decided.fleet.secrets_provider,
+            engine_stays=len(names) >= _MANY,
+        ) as stacks:
             if command == "up":
                 decided.hold(names)
 
@@ -78,7 +83,10 @@ def look(file: Path, only: Sequence[str], *, parallel: int) -> list[Status]:
     """
     decided = plan(file)
     names = decided.chosen(only, left_too=True) if only else (*decided.names, *decided.left)
-    with open_stacks(decided.lock) as stacks, ThreadPoolExecutor(parallel) as pool:
+    with (
+        open_stacks(decided.lock, engine_stays=len(names) >= _MANY) as stacks,
+        ThreadPoolExecutor(parallel) as pool,
+    ):
         backend = stacks.workspace.who_am_i().url or ""
         return list(
             pool.map(lambda name: _status(stacks, name, backend, listed=name in decided.names), names)

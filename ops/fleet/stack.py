@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,11 @@ from pulumi import automation
 from pulumi.automation import errors as automation_errors
 
 from ops import program
-from ops.engine import REPOSITORY, EngineError, choose
+from ops.engine import REPOSITORY, Engine, EngineError, choose
 from ops.fleet.inline import load_modules
 from ops.fleet.lock import PULUMI
 from ops.fleet.outcome import Outcome, Watch, changes_of
+from ops.fleet.warm import kept_loaded, little_garbage
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -130,14 +131,20 @@ class Stacks:
 
 
 @contextmanager
-def open_stacks(lock: Lock, *, secrets_provider: str | None = None) -> Generator[Stacks]:
+def open_stacks(
+    lock: Lock, *, secrets_provider: str | None = None, engine_stays: bool = False
+) -> Generator[Stacks]:
     """The stacks, with the engine that ``ops/engine.py`` chooses and the backend that the user is logged in to.
+
+    Args:
+        lock: what is remembered of each workspace.
+        secrets_provider: of stacks that are made.
+        engine_stays: whether so much is to be done that the engine had better stay loaded.
 
     Raises:
         EngineError: there is no engine, or it can't say which stacks there are.
     """
-    load_modules()
-    command = _command()
+    engine = choose(os.environ)
     settings = automation.ProjectSettings(
         name=PROJECT, runtime=automation.ProjectRuntimeInfo(name="python"), main=str(REPOSITORY)
     )
@@ -146,7 +153,16 @@ def open_stacks(lock: Lock, *, secrets_provider: str | None = None) -> Generator
         "PULUMI_PYTHON_CMD": sys.executable,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
-    with tempfile.TemporaryDirectory(prefix="mlops-fleet-") as folder:
+    warm = kept_loaded(engine, variables) if engine_stays else nullcontext(({}, lambda: None))
+    with (
+        warm as (more, loaded),
+        little_garbage(),
+        tempfile.TemporaryDirectory(prefix="mlops-fleet-") as folder,
+    ):
+        load_modules()
+        loaded()
+        variables |= more
+        command = _command(engine)
         homes = [Path(folder, name) for name in ("stacks", "elsewhere", "backend")]
         for home in homes:
             home.mkdir()
@@ -163,8 +179,7 @@ def open_stacks(lock: Lock, *, secrets_provider: str | None = None) -> Generator
         yield stacks
 
 
-def _command() -> automation.PulumiCommand:
-    engine = choose(os.environ)
+def _command(engine: Engine) -> automation.PulumiCommand:
     # The Automation API looks for ROOT/bin/pulumi, or on PATH: where the official one was found.
     root = str(engine.executable.parents[1]) if engine.kind == "embedded" else None
     try:
