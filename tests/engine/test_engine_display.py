@@ -2,19 +2,53 @@
 
 import pytest
 
-from local.engine.display.diff import value_text
-from local.engine.property_value import UNKNOWN_STRING
+from local.engine.display import colour
+from local.engine.display.property_text import Printer
+from local.engine.display.quoting import number, quoted
+from local.engine.property_value import UNKNOWN, Secret
+
+
+def text_of(value: object) -> str:
+    printer = Printer([], 0)
+    printer.value(value)
+    return colour.plain(printer.text)
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (UNKNOWN_STRING, "[unknown]"),
-        ({"name": UNKNOWN_STRING, "size": 1}, '{"name": [unknown], "size": 1}'),
-        ([{"deep": [UNKNOWN_STRING]}], '[{"deep": [[unknown]]}]'),
-        ("[secret]", "[secret]"),
-        ("naïve", '"naïve"'),
+        (UNKNOWN, "[unknown]\n"),
+        ({"name": UNKNOWN, "size": 1}, "{\n    name: [unknown]\n    size: 1\n}\n"),
+        (
+            [{"deep": [UNKNOWN]}],
+            "[\n    [0]: {\n        deep: [\n            [0]: [unknown]\n        ]\n    }\n]\n",
+        ),
+        (Secret("hush"), "[secret]\n"),
+        ("naïve", '"naïve"\n'),
+        ('{"a": [1]}', "(json) {\n    a: [\n        [0]: 1\n    ]\n}\n\n"),
+        ("a: 1\nb: x\n", '(yaml) {\n    a: 1\n    b: "x"\n}\n\n'),
+        ("one\ntwo\nthree\nfour", '"one\\ntwo\\nthree\\n..."\n'),
+        (None, "<null>\n"),
+        ({}, "{}\n"),
     ],
 )
-def test_a_value_on_one_line_never_shows_the_mark_of_an_unknown(value: object, text: str) -> None:
-    assert value_text(value) == text
+def test_a_value_reads_as_the_official_cli_shows_it(value: object, text: str) -> None:
+    assert text_of(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1, "1"),
+        (1.5, "1.5"),
+        (1e20, "100000000000000000000"),
+        (1234567.5, "1.2345675e+06"),
+        (0.00001234, "1.234e-05"),
+    ],
+)
+def test_a_number_reads_as_go_prints_it(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_what_can_not_be_seen_in_a_string_is_escaped() -> None:
+    assert quoted('a\t"b"\x00\u200b') == '"a\\t\\"b\\"\\x00\\u200b"'

@@ -9,9 +9,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from local.engine import urn as urns
 from local.engine.command import target as limits
 from local.engine.command.flags import TRUE
-from local.engine.display.events import Log, Stream
+from local.engine.display import colour, prompt
+from local.engine.display.event_log import Log
+from local.engine.display.events import Event, Stream
+from local.engine.display.options import DisplayOptions
 from local.engine.error import EngineError, UnsupportedError
 from local.engine.state.checkpoint import VERSION
 from local.engine.workspace import project as projects
@@ -34,7 +38,7 @@ def run(arguments: Arguments) -> int:
     """Carry out the command; returns the exit code."""
     command, kind = arguments.command, _KINDS[arguments.command]
     _refuse(arguments, kind)
-    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not arguments.has("--non-interactive")
+    interactive = _interactive(arguments)
     preview_only = command == "preview" or arguments.has("--preview-only")
     skip_preview = arguments.has("--skip-preview") or os.environ.get("PULUMI_SKIP_CONFIRMATIONS") == "true"
     if not preview_only and not interactive and not (arguments.has("--yes") or skip_preview):
@@ -51,11 +55,11 @@ def run(arguments: Arguments) -> int:
         stack.recover_if_abandoned()
         return _preview(arguments, stack, kind)
     if not skip_preview:
-        code = _preview(arguments, stack, kind, quiet=arguments.has("--json"))
+        seen: list[Event] = []
+        code = _preview(arguments, stack, kind, quiet=arguments.has("--json"), seen=seen)
         if code != 0:
             return code
-        if not arguments.has("--yes") and not _confirmed(kind, stack.name):
-            print("confirmation declined, not proceeding with the " + kind, file=sys.stderr)  # noqa: T201
+        if not arguments.has("--yes") and not prompt.confirm(kind, seen, _display_options(arguments)):
             return 1
     return _update(arguments, stack, kind)
 
@@ -85,6 +89,7 @@ def _request(arguments: Arguments, stack: Stack, kind: str, *, preview: bool) ->
         run_program=_runs_program(arguments),
         edit=lambda state: limits.settled_creates(arguments, state),
         packs=_packs(arguments, kind),
+        debug=arguments.has("--debug"),
     )
 
 
@@ -133,20 +138,23 @@ def _set_config(arguments: Arguments, stack: Stack) -> None:
         stack.config.save()
 
 
-def _preview(arguments: Arguments, stack: Stack, kind: str, *, quiet: bool = False) -> int:
-    from local.engine.display.display import Digest  # noqa: PLC0415
+def _preview(
+    arguments: Arguments, stack: Stack, kind: str, *, quiet: bool = False, seen: list[Event] | None = None
+) -> int:
+    from local.engine.display.digest import Digest  # noqa: PLC0415
 
     events = Stream()
-    digest = Digest() if arguments.has("--json") else None
+    digest = Digest(_display_options(arguments)) if arguments.has("--json") else None
     if digest is not None:
-        events.rows = True
         events.listen(digest)
     else:
         events.listen(_display(arguments, stack, kind, preview=True))
+    if seen is not None:
+        events.listen(seen.append)
     result = _perform(arguments, stack, kind, events, preview=True)
     if digest is not None and not quiet:
         print(digest.text())  # noqa: T201
-    return _exit_code(arguments, result, "preview", "")
+    return _exit_code(arguments, result, "preview")
 
 
 def _update(arguments: Arguments, stack: Stack, kind: str) -> int:
@@ -164,7 +172,7 @@ def _update(arguments: Arguments, stack: Stack, kind: str) -> int:
         stack.store.record(_history(arguments, stack, kind, result, began))
     if kind == "destroy" and not result.failed:
         _after_destroy(arguments, stack)
-    return _exit_code(arguments, result, {"update": "update"}.get(kind, kind), stack.name)
+    return _exit_code(arguments, result, kind)
 
 
 def _recover(stack: Stack, events: Stream) -> None:
@@ -206,7 +214,11 @@ def _after_destroy(arguments: Arguments, stack: Stack) -> None:
 def _perform(arguments: Arguments, stack: Stack, kind: str, events: Stream, *, preview: bool) -> Result:
     from local.engine.executor import operation  # noqa: PLC0415
 
-    log = Log(arguments.value("--event-log")) if arguments.given("--event-log") else None
+    log = (
+        Log(arguments.value("--event-log"), colour.mode(arguments.value("--color")))
+        if arguments.given("--event-log")
+        else None
+    )
     if log is not None:
         events.listen(log)
     request = _request(arguments, stack, kind, preview=preview)
@@ -240,40 +252,41 @@ def _program(arguments: Arguments, stack: Stack, events: Stream) -> Program:
     return ProcessProgram(stack.project, {}, events)
 
 
-def _display(arguments: Arguments, stack: Stack, kind: str, *, preview: bool) -> Any:
-    from local.engine.display.display import Display  # noqa: PLC0415
-
-    setting = arguments.value("--color", "auto")
-    colour = setting == "always" or (
-        setting == "auto" and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    )
-    return Display(
-        kind,
-        stack.name,
-        preview=preview,
-        colour=colour,
+def _display_options(arguments: Arguments) -> DisplayOptions:
+    return DisplayOptions(
+        colour=colour.mode(arguments.value("--color")),
         diff=arguments.has("--diff"),
+        terminal=_interactive(arguments),
+        debug=arguments.has("--debug"),
         show_sames=arguments.has("--show-sames"),
+        show_reads=arguments.has("--show-reads"),
+        show_config=arguments.has("--show-config"),
+        show_replacement_steps=arguments.has("--show-replacement-steps"),
+        show_urns=arguments.has("--urns"),
+        show_policy_remediations=arguments.has("--show-policy-remediations"),
+        truncate=not (arguments.has("--show-full-output") or arguments.command == "refresh"),
         suppress_outputs=arguments.has("--suppress-outputs"),
         suppress_progress=arguments.has("--suppress-progress"),
+        emoji=arguments.has("--emoji"),
     )
 
 
-def _confirmed(kind: str, stack: str) -> bool:
-    verb = {
-        "update": "perform this update",
-        "refresh": "perform this refresh",
-        "destroy": "perform this destroy",
-    }[kind]
-    return input(f"Do you want to {verb} on stack {stack}? [yes/no] ").strip().lower() in {"y", "yes"}
+def _interactive(arguments: Arguments) -> bool:
+    return not arguments.has("--non-interactive") and prompt.interactive_terminal()
 
 
-def _exit_code(arguments: Arguments, result: Result, operation: str, stack: str) -> int:
+def _display(arguments: Arguments, stack: Stack, kind: str, *, preview: bool) -> Any:
+    from local.engine.display.display import display_for  # noqa: PLC0415
+
+    root = f"{stack.project.name}-{stack.name}"
+    urn = urns.make(stack.name, stack.project.name, "", urns.STACK_TYPE, root)
+    return display_for(kind, stack.name, urn, _display_options(arguments), preview=preview)
+
+
+def _exit_code(arguments: Arguments, result: Result, operation: str) -> int:
     if result.cancelled:
         raise EngineError(f"{operation} canceled")
-    if result.failed:
-        if stack and not result.violated:
-            raise EngineError(f"{operation} failed")
+    if result.failed:  # the display has said why
         return 1
     if arguments.has("--expect-no-changes") and result.changed:
         raise EngineError(

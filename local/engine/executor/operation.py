@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import math
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ class Request:
         state
     )  # what the user has decided about its pending operations
     packs: tuple[PackSource, ...] = ()
+    debug: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class _Operation:
             stack.project,
             stack.name,
             stack.project.program_folder,
-            lambda line: events.diagnose("info", line + "\n"),
+            lambda line: events.diagnose("info", line),
             {},
             outcomes=self._snapshot.outcomes if self._snapshot else None,
         )
@@ -204,9 +206,11 @@ class _Operation:
         self._events.emit(
             "summaryEvent",
             maybeCorrupt=False,
-            durationSeconds=int(result.duration),
-            resourceChanges=changes,
+            durationSeconds=math.ceil(result.duration),
+            resourceChanges=dict(sorted(changes.items())),
             PolicyPacks=self._policies.names if self._policies else {},
+            isPreview=self._request.preview,
+            result="canceled" if result.cancelled else "failed" if failed else "succeeded",
         )
         return result
 
@@ -329,11 +333,12 @@ class _Operation:
             "preview": self._request.preview,
             "config": texts,
             "secret_keys": self._secret_keys,
+            "debug": self._request.debug,
         }
 
         async def run_program() -> None:
             error = await program.run(settings)
-            if error is None and not engine.errors:
+            if error is None:  # errors that it logged are shown; they fail nothing
                 deployment.program_ended()
             elif not deployment.failed:
                 deployment.fail(error or "")

@@ -86,8 +86,8 @@ class Refresh:
         if self._counts and not internal:
             self.changes[result] = self.changes.get(result, 0) + 1
         # Only a refresh by itself tells what it found: before an update, that is told by what the update does.
-        told = {"op": result} if self._counts else {}
-        self._events.emit_step("resOutputsEvent", step, planning=self._preview, metadata=told)
+        found = result if self._counts else ""
+        self._events.emit_step("resOutputsEvent", step, planning=self._preview, op=found)
         return step.new
 
     def _fail(self, step: Step, reason: str) -> None:

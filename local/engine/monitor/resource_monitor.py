@@ -221,25 +221,22 @@ class EngineService(engine_pb2_grpc.EngineServicer):
         self._events = events
         self._deployment = deployment
         self._root = ""
-        self.errors = 0
 
     async def Log(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
         """Show a message of the program."""
         _ = context
         severity = _SEVERITIES[request.severity]
-        if severity == "error":
-            # What a program says about an engine that has stopped answering explains nothing.
-            if self._deployment.failed and "Resource monitor has terminated" in request.message:
-                return empty_pb2.Empty()
-            self.errors += 1
-        if severity != "debug":
-            self._events.diagnose(
-                severity,
-                request.message,
-                urn=request.urn,
-                ephemeral=request.ephemeral,
-                stream=request.streamId,
-            )
+        # What a program says about an engine that has stopped answering explains nothing.
+        gone = severity == "error" and "Resource monitor has terminated" in request.message
+        if gone and self._deployment.failed:
+            return empty_pb2.Empty()
+        self._events.diagnose(
+            severity,
+            request.message,
+            urn=request.urn,
+            ephemeral=request.ephemeral,
+            stream=request.streamId,
+        )
         return empty_pb2.Empty()
 
     async def GetRootResource(self, request: Any, context: Any) -> engine_pb2.GetRootResourceResponse:  # noqa: N802

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi.runtime.proto import analyzer_pb2
 
 from local.engine import urn as urns
+from local.engine.display.view import blinded
 from local.engine.error import EngineError, ViolationError
 from local.engine.policy.pack import PackSource, PolicyProcess, StackFacts, level_of, severity_of
 from local.engine.policy.policy_config import (
@@ -23,7 +24,7 @@ from local.engine.policy.policy_config import (
     unknown,
 )
 from local.engine.policy.wire import options, provider_of, secrets_in, visible
-from local.engine.property_value import annotate, blind, decode, encode, flatten
+from local.engine.property_value import annotate, decode, encode, flatten
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -144,10 +145,10 @@ class Policies:
             self._events.emit(
                 "policyRemediationEvent",
                 resourceUrn=new.urn,
-                color="never",
+                color="raw",
                 **about,
-                before=blind(before),
-                after=blind(new.inputs),
+                before=blinded(before),
+                after=blinded(new.inputs),
             )
 
     def _request(
@@ -237,7 +238,7 @@ class Policies:
             if len(secret) >= _SHORTEST_SECRET:
                 message = message.replace(secret, "[secret]")
         given = {name: value for name, value in fields.items() if value}
-        self._events.emit("policyEvent", message=message + "\n", color="never", **given)
+        self._events.emit("policyEvent", message=message + "\n", color="raw", **given)
 
     def _summarize(
         self,

@@ -72,7 +72,9 @@ class ProcessProgram:
         with contextlib.suppress(ConnectionResetError, BrokenPipeError):
             process.stdin.write(line.encode() + b"\n")
             await process.stdin.drain()
-        await asyncio.gather(self._relay(process.stdout, "info"), self._relay(process.stderr, "info#err"))
+        await asyncio.gather(
+            self._relay(process.stdout, "info", 1), self._relay(process.stderr, "info#err", 2)
+        )
         code = await process.wait()
         if code == 0:
             return None
@@ -80,10 +82,11 @@ class ProcessProgram:
             return ""
         return f"an unhandled error occurred: Program exited with non-zero exit code: {code}"
 
-    async def _relay(self, stream: asyncio.StreamReader | None, severity: str) -> None:
+    async def _relay(self, stream: asyncio.StreamReader | None, severity: str, number: int) -> None:
         assert stream is not None  # noqa: S101 - pipes were asked for
         while line := await stream.readline():
-            self._events.diagnose(severity, line.decode(errors="replace"))
+            if line != b"\n":
+                self._events.diagnose(severity, line.decode(errors="replace"), stream=number)
 
     async def stop(self) -> None:
         """Kill it: it has nothing that outlives the engine's answer."""

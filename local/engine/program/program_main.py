@@ -68,8 +68,9 @@ def main() -> int:
     sys.path.insert(0, settings["folder"])
     program = settings["program"]
     sys.argv = [program]
-    # The SDK waits for the engine's answer to each of several debug messages per resource, which nobody sees.
-    pulumi.log.debug = lambda *_, **__: None
+    # The SDK waits for the engine's answer to each of several debug messages per resource, which nobody sees without --debug.
+    if not settings.get("debug"):
+        pulumi.log.debug = lambda *_, **__: None
     pulumi.runtime.set_all_config(settings["config"], settings["secret_keys"])
     pulumi.runtime.configure(
         pulumi.runtime.Settings(
