@@ -126,9 +126,7 @@ class Bench:
     def init(self, engine: Path, stack: str) -> None:
         """Make a stack."""
         command = [str(engine), "stack", "init", stack, "--non-interactive"]
-        subprocess.run(
-            command, cwd=self.project, env=self._variables(0), check=True, stdout=subprocess.DEVNULL
-        )
+        subprocess.run(command, cwd=self.project, env=self._variables(0), check=True, capture_output=True)
 
     def run(self, engine: Path, command: str, stack: str, count: int) -> Cost:
         """Run an operation."""

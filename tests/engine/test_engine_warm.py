@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 
 import psutil
 import pytest
@@ -159,3 +160,15 @@ def test_whatever_is_killed_leaves_no_process_and_a_state_that_can_be_read(warm,
     state = stack.run("stack", "export").stdout
     assert "a-0" in state
     assert "slow" in state or pending == []
+
+
+def test_a_program_starts_before_grpc_is_loaded() -> None:
+    code = (
+        "import sys; from local.engine import start; start.prepare(); import local.engine.command.update, "
+        "local.engine.executor.operation, local.engine.program.program; print([name for name in ('grpc', 'opentelemetry', "
+        "'pulumi.output') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from local.engine.error import EngineError, ProtectedError, StepFailedError
-from local.engine.providers.provider import ProviderError
+from local.engine.providers.answer import ProviderError
 from local.engine.steps.delete_order import Graph, waves
 
 if TYPE_CHECKING:

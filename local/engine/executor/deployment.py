@@ -13,7 +13,7 @@ from local.engine import urn as urns
 from local.engine.error import EngineError, StepFailedError, ViolationError
 from local.engine.executor.deletion import Deletion
 from local.engine.property_value import equal
-from local.engine.providers.provider import ProviderError
+from local.engine.providers.answer import ProviderError
 from local.engine.steps import step as op
 from local.engine.steps.difference import Diff
 from local.engine.steps.goal import Goal

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from local.engine import urn as urns
 from local.engine.error import ProtectedError, StepFailedError
 from local.engine.property_value import equal, with_secrets
-from local.engine.providers.provider import ProviderError, operation
+from local.engine.providers.answer import ProviderError
+from local.engine.providers.provider import operation
 from local.engine.state.resource_state import now
 from local.engine.steps import step as op
 
 if TYPE_CHECKING:
     from local.engine.display.events import Stream
-    from local.engine.providers.provider import Outcome
+    from local.engine.providers.answer import Outcome
     from local.engine.providers.registry import ProviderRegistry
     from local.engine.state.resource_state import ResourceState
     from local.engine.state.snapshot import Snapshot

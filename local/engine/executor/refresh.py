@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from local.engine import urn as urns
 from local.engine.error import EngineError, StepFailedError
 from local.engine.property_value import equal, with_secrets
-from local.engine.providers.provider import ProviderError
+from local.engine.providers.answer import ProviderError
 from local.engine.state.checkpoint import without_missing
 from local.engine.state.resource_state import now
 from local.engine.steps import step as op
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from local.engine.display.events import Stream
-    from local.engine.providers.provider import Outcome
+    from local.engine.providers.answer import Outcome
     from local.engine.providers.registry import ProviderRegistry
     from local.engine.state.resource_state import ResourceState
     from local.engine.steps.target import Options

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from local.engine import urn as urns
 from local.engine.error import EngineError
+from local.engine.providers.answer import Outcome, ProviderError
 from local.engine.providers.host import AZURE_NATIVE, attached
-from local.engine.providers.provider import Outcome, ProviderError
 from local.engine.state.interrupted import CREATING, UPDATING, WORDS, settled_one
 
 if TYPE_CHECKING:

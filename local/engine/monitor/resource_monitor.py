@@ -21,8 +21,9 @@ from local.engine.error import EngineError
 from local.engine.executor.deployment import CancelledRegistrationError
 from local.engine.monitor.transform import Transforms
 from local.engine.property_value import decode, decode_value, encode, flatten
+from local.engine.providers.answer import ProviderError
 from local.engine.providers.host import DYNAMIC, refuse
-from local.engine.providers.provider import CHANNEL_OPTIONS, ProviderError
+from local.engine.providers.provider import CHANNEL_OPTIONS
 from local.engine.steps.goal import Alias, Goal
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.engine.error import EngineError, UnsupportedError
 from local.engine.property_value import Properties, Secret, reveal
-from local.engine.providers.provider import Outcome, ProviderError
+from local.engine.providers.answer import Outcome, ProviderError
 from local.engine.state import checkpoint, passphrase
 from local.engine.state.backend import StackStore
 from local.engine.steps.difference import Diff, structural

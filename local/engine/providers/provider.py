@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from local.engine.property_value import Properties, annotate, decode, encode
+from local.engine.providers.answer import Outcome, ProviderError
 from local.engine.steps.difference import Diff
 
 if TYPE_CHECKING:
@@ -26,22 +26,6 @@ CHANNEL_OPTIONS = [
 # The number of the operation that calls are made for (`Snapshot.begin`): providers record under it what comes of them.
 operation: ContextVar[int] = ContextVar("operation", default=0)
 _OPERATION = "pulumi-operation"  # as `leash.py` has it
-
-
-class ProviderError(Exception):
-    """What a provider answered instead of a result."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What an operation made of a resource. `errors`: it exists but did not become what was asked for."""
-
-    id: str = ""
-    outputs: Properties = field(default_factory=dict[str, Any])
-    inputs: Properties | None = None
-    errors: tuple[str, ...] = ()
-
-
 _RECORDED = frozenset({"Create", "Update", "Delete"})
 _KINDS = ("add", "add-replace", "delete", "delete-replace", "update", "update-replace")
 

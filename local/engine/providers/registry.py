@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from local.engine import urn as urns
 from local.engine.error import EngineError
 from local.engine.property_value import UNKNOWN_STRING, Properties, has_unknown
+from local.engine.providers.answer import Outcome, ProviderError
 from local.engine.providers.host import PULUMI, ProviderHost
-from local.engine.providers.provider import Outcome, Provider, ProviderError
+from local.engine.providers.provider import Provider
 from local.engine.steps.difference import Diff, structural
 
 if TYPE_CHECKING:
