@@ -13,7 +13,7 @@ from local.engine.display import colour
 from local.engine.display.quoting import json_number
 from local.engine.display.rows import event_of
 from local.engine.display.step_text import is_shown
-from local.engine.property_value import ASSET, SIGNATURE, UNKNOWN_STRING, Secret, Unknown
+from local.engine.property_value import ASSET, SIGNATURE, UNKNOWN_STRING, Output, Secret, Unknown
 from local.engine.steps import step as op
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ def _shown(value: Any) -> Any:
     """A value without its secrets, as a checkpoint would have it."""
     if isinstance(value, Secret):
         return "[secret]"
+    if isinstance(value, Output):
+        return _shown(value.flat())
     if isinstance(value, Unknown):
         return UNKNOWN_STRING
     if isinstance(value, dict):
