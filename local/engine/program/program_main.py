@@ -5,6 +5,7 @@ the engine is gone and this process goes too.
 """
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -97,10 +98,12 @@ def main() -> int:
     try:
         loop.run_until_complete(pulumi.runtime.run_in_stack(run))
     except pulumi.RunError as error:
-        pulumi.log.error(str(error))
+        with contextlib.suppress(Exception):  # an engine that has ended already wants to hear nothing
+            pulumi.log.error(str(error))
         return 1
     except Exception:  # noqa: BLE001 - whatever the program raised is shown as its own
-        pulumi.log.error("Program failed with an unhandled exception:\n" + _user_traceback(program))
+        with contextlib.suppress(Exception):
+            pulumi.log.error("Program failed with an unhandled exception:\n" + _user_traceback(program))
         return _ERROR_SHOWN
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
