@@ -74,7 +74,7 @@ async def run(request: Request, stack: Stack, program: Program | None, events: S
     """Carry out a request. Raises EngineError for what makes it impossible; failures of resources are in the result."""
     started = time.monotonic()
     # In a thread: deriving the key takes a while, in which the program starts and the rest of the engine is loaded.
-    loading = asyncio.ensure_future(asyncio.to_thread(stack.state))
+    loading = asyncio.ensure_future(asyncio.to_thread(_opened, stack))
     await asyncio.sleep(0)  # the program's process
     _load()
     state = request.edit(await loading)
@@ -90,6 +90,14 @@ async def run(request: Request, stack: Stack, program: Program | None, events: S
     finally:
         if program is not None:
             await program.stop()
+
+
+def _opened(stack: Stack) -> State:
+    """The stack's state; its key is there as well, if there is configuration that may be encrypted with it."""
+    state = stack.state()
+    if stack.config.merged():
+        _ = stack.crypter
+    return state
 
 
 def _load() -> None:
