@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import yaml
@@ -16,13 +17,9 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool"))]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-for _word in ("true", "false"):
-    for _form in (_word, _word.title(), _word.upper()):
-        _Loader.add_implicit_resolver(
-            "tag:yaml.org,2002:bool",
-            __import__("re").compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
-            _form[:1],
-        )
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 
 
 def decoded(text: str) -> tuple[Any, str] | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from local.engine.display import colour
+from local.engine.display.asset_text import archive_diff, is_a, write_archive, write_asset
 from local.engine.display.embedded_text import decoded
 from local.engine.display.property_diff import (
     ObjectDiff,
@@ -93,9 +94,9 @@ class Printer:
         elif not isinstance(value, dict):
             self.primitive(value)
         elif value.get(SIGNATURE) == ASSET:
-            self._asset(value)
+            write_asset(self, value)
         elif value.get(SIGNATURE) == ARCHIVE:
-            self._archive(value)
+            write_archive(self, value)
         elif value.get(SIGNATURE) == RESOURCE:
             self._reference(value)
         elif not value:
@@ -144,37 +145,6 @@ class Printer:
         else:
             self.write(quoted(shortened(value) if self.truncate else value))
 
-    # -- assets
-
-    def _asset(self, asset: dict[str, Any]) -> None:
-        short = _hash(asset)
-        if "text" in asset:
-            self.write(f"asset(text:{short}) {{\n")
-            for line in str(asset["text"]).split("\n"):
-                self.line(f"    {line}\n")
-            self.line("}")
-        elif "path" in asset:
-            self.write(f"asset(file:{short}) {{ {asset['path']} }}")
-        elif "uri" in asset:
-            self.write(f"asset(uri:{short}) {{ {asset['uri']} }}")
-        else:
-            self.write(f"asset(unknown:{short}) {{ }}")
-
-    def _archive(self, archive: dict[str, Any]) -> None:
-        short = _hash(archive)
-        if isinstance(archive.get("assets"), dict):
-            self.write(f"archive(assets:{short}) {{\n")
-            for name, asset in sorted(archive["assets"].items()):
-                self.line(f'    "{name}": ', prefix=self.prefix)
-                self.indented().value(asset)
-            self.line("}")
-        elif "path" in archive:
-            self.write(f"archive(file:{short}) {{ {archive['path']} }}")
-        elif "uri" in archive:
-            self.write(f"archive(uri:{short}) {{ {archive['uri']} }}")
-        else:
-            self.write(f"archive({short}) {{ }}")
-
     # -- differences
 
     def hidden(self, paths: list[str]) -> None:
@@ -196,9 +166,9 @@ class Printer:
             printer.title(key, width)
 
         if key in diff.adds:
-            self._added(diff.adds[key], title)
+            self.added(diff.adds[key], title)
         elif key in diff.deletes:
-            self._deleted(diff.deletes[key], title)
+            self.deleted(diff.deletes[key], title)
         elif key in diff.updates:
             self.value_diff(title, diff.updates[key])
         elif not self.summary and shows(diff.sames.get(key)):
@@ -230,9 +200,9 @@ class Printer:
                 printer.indented(-1).line(f"[{index}]: ", prefix=printer.prefix)
 
             if index in diff.adds:
-                inner._added(diff.adds[index], title)  # noqa: SLF001
+                inner.added(diff.adds[index], title)
             elif index in diff.deletes:
-                inner._deleted(diff.deletes[index], title)  # noqa: SLF001
+                inner.deleted(diff.deletes[index], title)
             elif index in diff.updates:
                 inner.value_diff(title, diff.updates[index])
             elif not self.summary:
@@ -242,8 +212,8 @@ class Printer:
 
     def _changed(self, title: Title, old: Any, new: Any) -> None:
         if shows(old) and shows(new):
-            if _is(old, ARCHIVE) and _is(new, ARCHIVE):
-                self._archive_diff(title, old, new)
+            if is_a(old, ARCHIVE) and is_a(new, ARCHIVE):
+                archive_diff(self, title, old, new)
                 return
             if _primitive(old) and _primitive(new):
                 title(self)
@@ -256,70 +226,21 @@ class Printer:
                 self.write("\n")
                 return
         if shows(old):
-            self._deleted(old, title)
+            self.deleted(old, title)
         if shows(new):
-            self._added(new, title)
+            self.added(new, title)
 
-    def _added(self, value: Any, title: Title) -> None:
+    def added(self, value: Any, title: Title) -> None:
+        """A value that is new."""
         printer = self.marked(op.CREATE)
         title(printer)
         printer.value(value)
 
-    def _deleted(self, value: Any, title: Title) -> None:
+    def deleted(self, value: Any, title: Title) -> None:
+        """A value that is gone."""
         printer = self.marked(op.DELETE)
         title(printer)
         printer.value(value)
-
-    def _archive_diff(self, title: Title, old: dict[str, Any], new: dict[str, Any]) -> None:
-        hashes = _change(_hash(old), _hash(new))
-        for key, word in (("path", "file"), ("uri", "uri")):
-            if key in old and key in new:
-                title(self)
-                self.write(f"archive({word}:{hashes}) {{ {_change(old[key], new[key])} }}\n")
-                return
-        if "assets" in old and "assets" in new:
-            title(self)
-            self.write(f"archive(assets:{hashes}) {{\n")
-            self.indented()._assets_diff(old["assets"], new["assets"])  # noqa: SLF001
-            self.line("}\n")
-            return
-        self._deleted(old, title)
-        self._added(new, title)
-
-    def _assets_diff(self, olds: dict[str, Any], news: dict[str, Any]) -> None:
-        width = _width([f'"{name}"' for name in [*olds, *news]])
-        for name in sorted({*olds, *news}):
-
-            def title(printer: Printer, name: str = name) -> None:
-                printer.title(f'"{name}"', width)
-
-            old, new = olds.get(name), news.get(name)
-            if new is None:
-                self.indented()._deleted(old, title)  # noqa: SLF001
-            elif old is None:
-                self.indented()._added(new, title)  # noqa: SLF001
-            elif _is(old, ASSET) != _is(new, ASSET):
-                self._deleted(old, title)
-                self._added(new, title)
-            elif old.get("hash") != new.get("hash"):
-                diff = self.marked(op.UPDATE)._asset_diff if _is(old, ASSET) else self._archive_diff  # noqa: SLF001
-                diff(title, old, new)
-
-    def _asset_diff(self, title: Title, old: dict[str, Any], new: dict[str, Any]) -> None:
-        hashes = _change(_hash(old), _hash(new))
-        if "text" in old and "text" in new:
-            title(self)
-            self.write(f"asset(text:{hashes}) {{")
-            self.indented().text_diff(str(old["text"]), str(new["text"]))
-            self.line("}\n")
-            return
-        for key, word in (("path", "file"), ("uri", "uri")):
-            if key in old and key in new:
-                title(self)
-                self.write(f"asset({word}:{hashes}) {{ {_change(old[key], new[key])} }}\n")
-                return
-        self._deleted(old, title)
-        self._added(new, title)
 
     # -- texts
 
@@ -388,18 +309,6 @@ def _ignore_internal(path: list[str | int]) -> bool:
 
 def _width(keys: Collection[str]) -> int:
     return max((len(key) for key in keys), default=0)
-
-
-def _hash(value: dict[str, Any]) -> str:
-    return str(value.get("hash", ""))[:7]
-
-
-def _change(old: Any, new: Any) -> str:
-    return str(old) if old == new else f"{old}->{new}"
-
-
-def _is(value: Any, signature: str) -> bool:
-    return isinstance(value, dict) and value.get(SIGNATURE) == signature
 
 
 def _primitive(value: Any) -> bool:
