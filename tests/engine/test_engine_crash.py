@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -35,9 +36,9 @@ def _wait(condition, seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
-def _start(stack) -> subprocess.Popen:
+def _start(stack, *words: str) -> subprocess.Popen:
     return subprocess.Popen(
-        stack.command("up", "--yes", "--skip-preview", "--non-interactive"),
+        stack.command(*(words or ("up", "--yes", "--skip-preview")), "--non-interactive"),
         cwd=stack.program,
         env=stack.env,
         stdout=subprocess.PIPE,
@@ -89,6 +90,28 @@ def test_the_next_up_takes_the_lock_over_reports_and_goes_on(interrupted) -> Non
     assert stack.journal().count("create a") == 1
 
 
+def test_what_was_begun_is_finished_by_the_provider_and_taken_over_by_a_run_that_waits_for_it(stack) -> None:
+    stack.env["MLOPS_ENGINE_LINGER_SECONDS"] = "60"
+    stack.write_program(SLOW.replace('"slow", text', '"slow", hush=pulumi.Output.secret("hush"), text'))
+    engine = _start(stack)
+    _wait(lambda: "begin slow" in stack.journal())
+    engine.kill()
+    engine.communicate()
+    records = list((stack.state_file.parents[2] / "journals" / "conformance" / "dev").glob("outcomes-*"))
+    following = _start(stack)
+    said = iter(following.stdout.readline, "")
+    assert any("still finishes what it had begun: waiting up to 60 s" in line for line in said)
+    assert records
+    assert all(b"hush" not in file.read_bytes() for file in records)
+    (stack.root / "things" / "gate").touch()
+    rest = following.communicate(timeout=60)[0]
+    assert following.returncode == 0, rest
+    assert "taken over" in rest
+    assert stack.journal().count("begin slow") == stack.journal().count("create slow") == 1
+    assert stack.resource("slow")["outputs"]["hush"]["ciphertext"]
+    assert not records[0].exists()
+
+
 def test_a_second_up_is_refused_with_who_holds_the_stack_and_since_when(interrupted) -> None:
     stack, engine = interrupted
     done = stack.run("up", "--yes", "--skip-preview", "--non-interactive", code=1)
@@ -105,6 +128,66 @@ def test_ctrl_c_finishes_what_is_under_way_and_saves(interrupted) -> None:
     assert "update canceled" in output
     assert stack.resource("slow")["id"] == "slow-0"
     assert "pending_operations" not in stack.latest()
+
+
+def test_ctrl_c_twice_stops_at_once_with_what_is_known_saved(interrupted) -> None:
+    stack, engine = interrupted
+    engine.send_signal(signal.SIGINT)
+    said = iter(engine.stdout.readline, "")
+    assert any("press ^C again" in line for line in said)
+    engine.send_signal(signal.SIGINT)
+    output, _ = engine.communicate(timeout=60)
+    assert (engine.returncode, output.splitlines()[-1]) == (8, "error: update cancelled"), output
+    assert [(op["type"], op["resource"]["urn"][-4:]) for op in stack.latest()["pending_operations"]] == [
+        ("creating", "slow")
+    ]
+    assert stack.resource("a")["id"] == "a-0"
+    (stack.root / "things" / "gate").touch()
+    stack.up()
+    assert "pending_operations" not in stack.latest()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("up", "--yes", "--skip-preview"), "error: update canceled"),
+        (("preview",), "error: preview canceled"),
+    ],
+)
+def test_sigterm_ends_a_program_that_takes_long(stack, words: tuple[str, ...], said: str) -> None:
+    stack.write_program(
+        "a = Thing('a')\n"
+        "def wait(_):\n    open(os.environ['THINGS'] + '/there', 'w').close()\n    time.sleep(600)\n"
+        "pulumi.export('never', a.urn.apply(wait))\n"
+    )
+    engine = _start(stack, *words)
+    _wait((stack.root / "things" / "there").exists)
+    engine.send_signal(signal.SIGTERM)
+    output, _ = engine.communicate(timeout=60)
+    assert (engine.returncode, output.splitlines()[-1]) == (1, said), output
+    assert [row.get("id") == "a-0" for row in stack.latest().get("resources", ())].count(True) == (
+        words[0] == "up"
+    )
+
+
+def test_a_disk_without_room_fails_before_anything_is_begun(stack) -> None:
+    stack.write_program("a = Thing('a')")
+    limit = "import resource, os, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); os.execv(sys.argv[1], sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", limit, *stack.command("up", "--yes", "--skip-preview")],
+        check=False,
+        cwd=stack.program,
+        env=stack.env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("error: what is done can't be recorded in ")
+    assert "(File too large), so nothing more is begun" in line
+    assert stack.journal() == []
+    assert json.loads(stack.state_file.read_text())["checkpoint"].get("latest", {}).get("resources") is None
+    stack.up()
 
 
 def _plant_lock(stack, **fields: object) -> None:

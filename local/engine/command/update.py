@@ -177,7 +177,7 @@ def _update(arguments: Arguments, stack: Stack, kind: str) -> int:
 
 def _recover(stack: Stack, events: Stream) -> None:
     """Take over what a killed operation left, and tell of it."""
-    recovery = stack.recover(lambda text: events.diagnose("warning", text))
+    recovery = stack.recover(events.say)
     if recovery.played:
         events.diagnose(
             "warning", "the last operation was killed: its journal was played back into the state"

@@ -44,6 +44,10 @@ class Stream:
         for listener in self._listeners:
             listener(event)
 
+    def say(self, message: str) -> None:
+        """Tell the user something at once, on a line of its own."""
+        self.emit("stdoutEvent", message=message + "\n", color="never")
+
     def emit_step(self, kind: str, step: Step, *, planning: bool, op: str = "", **more: Any) -> None:
         """Tell everybody of a step: `resourcePreEvent`, `resOutputsEvent` or `resOpFailedEvent`.
 

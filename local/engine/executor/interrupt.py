@@ -55,13 +55,12 @@ class Interrupts:
             return  # it is being saved
         if self.received:
             self._terminated = True
-            self._events.diagnose("warning", f"{name} received; terminating")
+            self._events.say(f"{name} received; terminating")
             raise KeyboardInterrupt
         self.received = True
-        rest = "" if self._preview else "; what is under way ends and is saved first"
-        self._events.diagnose(
-            "warning",
-            f"{name} received; cancelling{rest}. If you would like to terminate immediately, {how}.",
+        rest = "" if self._preview else ", after what is under way has ended and is saved"
+        self._events.say(
+            f"{name} received; cancelling{rest}. If you would like to terminate immediately, {how}."
         )
         for call in self._listeners:
             call()

@@ -93,12 +93,12 @@ def read(record: dict[str, Any], key: bytes, inputs: Properties, *, keeps_secret
         return Recorded(
             id=detail.id, outputs=_outputs(detail, inputs, keeps_secrets=keeps_secrets), errors=reasons
         )
-    # An answer to Update has the same field; one to Delete has none.
-    response = provider_pb2.CreateResponse.FromString(message)
-    if record["method"] == "Update":
-        updated = provider_pb2.UpdateResponse.FromString(message)
-        return Recorded(outputs=_outputs(updated, inputs, keeps_secrets=keeps_secrets))
-    return Recorded(id=response.id, outputs=_outputs(response, inputs, keeps_secrets=keeps_secrets))
+    if record["method"] == "Delete":
+        return Recorded()
+    kind = provider_pb2.CreateResponse if record["method"] == "Create" else provider_pb2.UpdateResponse
+    response: Any = kind.FromString(message)
+    outputs = _outputs(response, inputs, keeps_secrets=keeps_secrets)
+    return Recorded(id=getattr(response, "id", ""), outputs=outputs)
 
 
 def _outputs(message: Any, inputs: Properties, *, keeps_secrets: bool) -> Properties:

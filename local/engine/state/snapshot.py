@@ -59,7 +59,7 @@ class Snapshot:
         self.outcomes = Outcomes(store.journal, os.urandom(32))
         if deployment.salt != crypter.state:
             # The journal's entries are encrypted with this key: what they are played back into must name it.
-            store.write(self._text_of_state())
+            self._replace_state(self._text_of_state())
         discard(store.journal)
         self._journal = self._open_journal()
 
@@ -245,6 +245,11 @@ class Snapshot:
         self._journal.append(json.dumps({"saved": digest(text)}))
         # Known to the journal before it is there: else the journal would look older than the state after a power cut.
         self._journal.sync()
+        self._replace_state(text)
+        self._saved_at = time.monotonic()
+        self._saving_took = self._saved_at - started
+
+    def _replace_state(self, text: str) -> None:
         try:
             self._store.write(text)
         except OSError as error:
@@ -252,8 +257,6 @@ class Snapshot:
                 f"the state can't be written to {self._store.path} ({error.strerror}); what was done is kept in "
                 f"{self._store.journal}: make room, then run any command on the stack"
             ) from error
-        self._saved_at = time.monotonic()
-        self._saving_took = self._saved_at - started
 
     def _stop_waiting(self) -> None:
         if self._saving is not None:
