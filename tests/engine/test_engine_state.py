@@ -30,9 +30,10 @@ def test_protection_can_be_taken_off_and_a_resource_forgotten(stack) -> None:
     stack.write_program("a = Thing('a', opts=Opts(protect=True))\nb = Thing('b', text=a.shout)")
     stack.up()
     a, b = stack.resource("a")["urn"], stack.resource("b")["urn"]
-    assert "depend on it" in stack.run("state", "delete", a, "--yes", code=1).stderr
+    assert "because it is protected" in stack.run("state", "delete", a, "--yes", code=1).stderr
     stack.run("state", "unprotect", a, "--yes")
     assert "protect" not in stack.resource("a")
+    assert "depend on it" in stack.run("state", "delete", a, "--yes", code=1).stderr
     stack.run("state", "delete", b, "--yes")
     assert [r["urn"] for r in stack.latest()["resources"] if r["urn"] == b] == []
     assert "delete b" not in stack.journal()
