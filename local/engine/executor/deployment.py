@@ -14,6 +14,7 @@ from local.engine.error import EngineError, StepFailedError, ViolationError
 from local.engine.executor.deletion import Deletion
 from local.engine.property_value import equal
 from local.engine.providers.answer import ProviderError
+from local.engine.state.checkpoint import without_missing
 from local.engine.steps import step as op
 from local.engine.steps.difference import Diff
 from local.engine.steps.goal import Goal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from local.engine.display.events import Stream
     from local.engine.executor.executor import Executor
     from local.engine.executor.planner import Planner, Registration
+    from local.engine.executor.refresh import Refresh
     from local.engine.policy.policies import Policies
     from local.engine.property_value import Properties
     from local.engine.state.resource_state import ResourceState
@@ -50,6 +52,7 @@ class Registered:
     state: ResourceState
     stables: tuple[str, ...] = ()
     result: int = SUCCESS
+    unknown: bool = False  # it was left out: nobody knows what it would have been
 
 
 class Deployment:
@@ -65,6 +68,7 @@ class Deployment:
         parallel: int,
         continue_on_error: bool = False,
         policies: Policies | None = None,
+        refresh: Refresh | None = None,
     ) -> None:
         self._planner = planner
         self._plan = planner.plan
@@ -72,6 +76,7 @@ class Deployment:
         self._events = events
         self._continue = continue_on_error
         self._policies = policies
+        self._refresh = refresh  # of each resource as the program registers it
         # None wakes the loop to look around.
         self._queue: asyncio.Queue[_Work | None] = asyncio.Queue()
         self._slots = asyncio.Semaphore(parallel)
@@ -153,13 +158,15 @@ class Deployment:
             if work is not None:
                 await self._guarded(work, planning=True)
         if not self._stopped:
-            await self._delete_the_rest()
+            await (self._refresh_the_rest if self._plan.refresh_only else self._delete_the_rest)()
             await self._guarded(self._judge_stack)
         else:
             await self._drain()
+        if self._refresh and self._snapshot:
+            self._snapshot.rebase(without_missing(self._snapshot.resources()), self._snapshot.unfinished)
         if self._objected:
             self.fail()
-        if self._objected or self._executor.failed_steps:
+        if self._objected or self._executor.failed_steps or (self._refresh and self._refresh.failed):
             self._events.diagnose("error", f"{'preview' if self._executor.preview else 'update'} failed")
         self._release()
 
@@ -228,10 +235,42 @@ class Deployment:
         registration = self._planner.open(goal)
         if self._snapshot:
             self._snapshot.aliases = self._plan.aliased
+        if self._refresh and registration.old is not None and self._plan.is_named(registration.old):
+            self._spawn(lambda: self._refresh_first(registration, future), registration.urn)
+        else:
+            await self._continue_with(registration, future)
+
+    async def _refresh_first(self, registration: Registration, future: asyncio.Future[Registered]) -> None:
+        """Read a resource before anything is decided about it: the program runs along with a refresh."""
+        goal, old = registration.goal, registration.old
+        assert old is not None and self._refresh is not None  # noqa: S101, PT018 - the caller looked
+        step = Step(op.REFRESH, registration.urn, old, registration.new, logical=False)
+        try:
+            async with self._slots:
+                internal = not goal.custom or urns.is_provider(goal.type)
+                registration.old = await self._refresh.perform(step, internal=internal)
+        except StepFailedError:
+            self._refresh.failed = True
+            self._give_up(registration, future)
+            raise
+        self._take_over(old, registration.old)
+        self._queue.put_nowait(lambda: self._continue_with(registration, future))
+
+    def _take_over(self, old: ResourceState, new: ResourceState | None) -> None:
+        """Record what a refresh has found."""
+        if new is old:
+            return
+        if self._snapshot and new is not None:
+            self._snapshot.replace(old, new)
+        elif self._snapshot:
+            self._snapshot.remove(old)
+        self._plan.refreshed(old, new)
+
+    async def _continue_with(self, registration: Registration, future: asyncio.Future[Registered]) -> None:
         if self._unavailable & registration.new.all_dependencies():
             self._unavailable.add(registration.urn)
             future.set_result(Registered(registration.new, result=SKIP))
-        elif self._plan.is_import(goal, registration.old):
+        elif self._plan.is_import(registration.goal, registration.old):
             self._spawn(lambda: self._import(registration, future), registration.urn)
         else:
             await self._decide(registration, future)
@@ -316,6 +355,7 @@ class Deployment:
         self, registration: Registration, steps: Sequence[Step], future: asyncio.Future[Registered]
     ) -> None:
         """Carry out a registration's steps, at once if they touch nothing."""
+        self._require_created(steps)
         idle = all(step.op == op.SAME for step in steps)
         if self._stopped and (self._misplanned or not idle):
             return
@@ -330,6 +370,16 @@ class Deployment:
         else:
             self._spawn(lambda: self._run(registration, steps, future), registration.urn)
 
+    def _require_created(self, steps: Sequence[Step]) -> None:
+        for urn, missing in self._plan.uncreated(steps):
+            message = f"Resource '{urn}' depends on '{missing}' which was was not specified in --target list."
+            if self._executor.preview:
+                self._object(message, urn)
+                continue
+            self._events.diagnose("error", message, urn=urn)
+            self._continue = False
+            raise StepFailedError
+
     async def _run(
         self, registration: Registration, steps: Sequence[Step], future: asyncio.Future[Registered]
     ) -> None:
@@ -343,7 +393,8 @@ class Deployment:
         for step in steps:
             await self._perform(step)
         if not future.done():
-            future.set_result(Registered(self._plan.news[steps[-1].urn], steps[-1].stables))
+            last = steps[-1]
+            future.set_result(Registered(self._plan.news[last.urn], last.stables, unknown=last.skipped))
 
     async def _perform(self, step: Step) -> None:
         waited = self._slots.locked()
@@ -365,6 +416,15 @@ class Deployment:
             self.fail("preview failed" if self._executor.preview else "update failed")
 
     # -- deletes
+
+    async def _refresh_the_rest(self) -> None:
+        """Read what the program has not registered."""
+        assert self._refresh is not None  # noqa: S101 - that is what makes it a refresh
+        rest = [state for state in self._plan.resources if self._plan.is_unread(state)]
+        for old, new in zip(rest, await self._refresh.visit(rest), strict=True):
+            self._take_over(old, new)
+        if self._refresh.failed:
+            self.fail()
 
     async def _delete_the_rest(self) -> None:
         absent = self._plan.missing_targets()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from local.engine.display.events import Stream
     from local.engine.executor.deployment import Deployment
+    from local.engine.executor.refresh import Refresh
     from local.engine.policy.pack import PackSource
     from local.engine.policy.policies import Policies
     from local.engine.program.program import Program
@@ -44,12 +45,17 @@ class Request:
     options: Options = field(default_factory=Options)
     parallel: int = 16
     refresh: bool = False
-    run_program: bool = False
+    run_program: bool = False  # for a refresh or a destroy, or with the refresh before an update
     edit: Callable[[State], State] = lambda state: (
         state
     )  # what the user has decided about its pending operations
     packs: tuple[PackSource, ...] = ()
     debug: bool = False
+
+    @property
+    def refreshes(self) -> bool:
+        """Whether resources are read."""
+        return self.refresh or self.kind == "refresh"
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,14 @@ def _load() -> None:
     """Import what every operation needs. gRPC takes a while, which is spent better when the program has been started."""
     for name in ("executor.deployment", "executor.planner", "monitor.resource_monitor", "providers.registry"):
         importlib.import_module(f"local.engine.{name}")
+
+
+def _plan_type(request: Request) -> type[Plan]:
+    if not request.run_program or request.kind == "update":
+        return Plan
+    from local.engine.steps.run_program import DestroyPlan, RefreshPlan  # noqa: PLC0415 - seldom
+
+    return DestroyPlan if request.kind == "destroy" else RefreshPlan
 
 
 def _warn_of_pending(state: State, events: Stream) -> None:
@@ -187,13 +201,14 @@ class _Operation:
             if self._request.packs:
                 self._policies = await self._interrupts.unless(self._load_policies())
             self._events.emit("preludeEvent", config=blinded)
-            _warn_of_pending(self._state, self._events)
+            if not self._request.refreshes:  # which leaves no doubt about what was being updated or deleted
+                _warn_of_pending(self._state, self._events)
             if self._state.operations:
                 resources = await self._interrupts.unless(self._settle(resources))
-            if self._request.kind == "refresh" or self._request.refresh:
+            if self._request.refreshes and not self._request.run_program:
                 resources, changes, failed = await self._interrupts.unless(self._refresh(resources))
             failed = failed or self._are_missing(resources, self._request.options.replaces)
-            if self._request.kind != "refresh" and not failed:
+            if (self._request.kind != "refresh" or self._request.run_program) and not failed:
                 deployment, changes = await self._deploy(resources, program)
                 failed = deployment.failed
         except StoppedError:
@@ -259,26 +274,30 @@ class _Operation:
         )
 
     async def _refresh(self, resources: list[Any]) -> tuple[list[Any], dict[str, int], bool]:
-        from local.engine.executor.refresh import Refresh  # noqa: PLC0415
-
         request = self._request
         if not resources:
             return resources, {}, False
         absent = self._are_missing(resources, request.options.targets)
         if self._are_missing(resources, request.options.excludes) or absent:
             return resources, {}, True
-        refresh = Refresh(
-            self._providers_of(resources),
+        refresh = self._reader(self._providers_of(resources))
+        kept = await refresh.run(resources)
+        if self._snapshot:
+            self._snapshot.rebase(kept, self._snapshot.unfinished)
+        return kept, refresh.changes, refresh.failed
+
+    def _reader(self, providers: ProviderRegistry) -> Refresh:
+        from local.engine.executor.refresh import Refresh  # noqa: PLC0415
+
+        request = self._request
+        return Refresh(
+            providers,
             self._events,
             request.options,
             preview=request.preview,
             parallel=request.parallel,
             counts=request.kind == "refresh",
         )
-        kept = await refresh.run(resources)
-        if self._snapshot:
-            self._snapshot.rebase(kept)
-        return kept, refresh.changes, refresh.failed
 
     async def _deploy(
         self, resources: list[Any], program: Program | None
@@ -293,10 +312,11 @@ class _Operation:
         if request.preview:
             # A preview marks what it would delete; the state it was given stays as it is.
             resources = [replace(state) for state in resources]
-        plan = Plan(stack.name, stack.project.name, resources, request.options)
+        plan = _plan_type(request)(stack.name, stack.project.name, resources, request.options)
         builtin = Builtin(stack.store.backend, stack.project.name, plan.news)
         providers = ProviderRegistry(self._host, builtin, plan.olds)
         executor = Executor(providers, self._snapshot, self._events)
+        refresh = self._reader(providers) if request.refreshes and request.run_program else None
         deployment = Deployment(
             Planner(plan, providers, self._events, self._policies, preview=request.preview),
             executor,
@@ -305,6 +325,7 @@ class _Operation:
             parallel=request.parallel,
             continue_on_error=request.options.continue_on_error,
             policies=self._policies,
+            refresh=refresh,
         )
         self._interrupts.then(deployment.cancel)
         if program is None:
@@ -312,7 +333,9 @@ class _Operation:
             await deployment.run()
         else:
             await self._serve(deployment, providers, program)
-        return deployment, executor.changes
+        found = refresh.changes if refresh else {}
+        kinds = executor.changes.keys() | found.keys()
+        return deployment, {kind: executor.changes.get(kind, 0) + found.get(kind, 0) for kind in kinds}
 
     async def _serve(self, deployment: Deployment, providers: Any, program: Program) -> None:
         from pulumi.runtime.proto import resource_pb2  # noqa: PLC0415

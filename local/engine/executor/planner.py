@@ -64,6 +64,10 @@ class Planner:
         """The steps, or the diff that leads to them, or None: the provider has to be asked for it."""
         goal, old, new = registration.goal, registration.old, registration.new
         plan = self.plan
+        passed_over = plan.passed_over(goal, old, new)
+        if passed_over is not None:
+            registration.new = plan.news[registration.urn]
+            return passed_over
         if goal.custom and plan.is_target(new):
             ignores = plan.ignores_old(new.urn, old)
             inputs = goal.inputs

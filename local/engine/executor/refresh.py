@@ -18,7 +18,7 @@ from local.engine.steps.step import Step
 from local.engine.steps.target import to_refresh
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from local.engine.display.events import Stream
     from local.engine.providers.answer import Outcome
@@ -52,12 +52,21 @@ class Refresh:
     async def run(self, resources: Sequence[ResourceState]) -> list[ResourceState]:
         """The resources as they are now; what could not be read stays as it was."""
         chosen = {id(state) for state in to_refresh(resources, self._options)}
-        found = await asyncio.gather(
-            *(self._visit(state) if id(state) in chosen else _unchanged(state) for state in resources)
-        )
+        found = await self.visit(resources, chosen)
         if self.failed:
             self._events.diagnose("error", f"{'preview' if self._preview else 'update'} failed")
         return without_missing([state for state in found if state is not None])
+
+    async def visit(
+        self, resources: Sequence[ResourceState], chosen: Container[int] | None = None
+    ) -> list[ResourceState | None]:
+        """Read resources, or those `chosen` by identity; returns what each is now."""
+        return await asyncio.gather(
+            *(
+                self._visit(state) if chosen is None or id(state) in chosen else _unchanged(state)
+                for state in resources
+            )
+        )
 
     async def _visit(self, state: ResourceState) -> ResourceState | None:
         async with self._slots:
@@ -73,12 +82,14 @@ class Refresh:
 
         `internal`: nothing to tell the user about, such as components of a program that runs.
         """
-        old = step.state
+        old = step.old or step.state
         self._events.emit_step("resourcePreEvent", step, planning=self._preview)
         result = op.SAME
         try:
             if old.custom and not urns.is_provider(old.type) and not old.pending_replacement:
-                result = await self._read(step)
+                result = await self._read(step, old, step.state)
+            else:
+                step.new = old
         except (ProviderError, EngineError) as error:
             self._fail(step, str(error))
             raise StepFailedError from error
@@ -97,10 +108,12 @@ class Refresh:
             counted = sum(self.changes.values())
             self._events.emit_step("resOpFailedEvent", step, planning=False, status=0, steps=counted)
 
-    async def _read(self, step: Step) -> str:
-        """Take over what is there; returns what that means for the stack."""
-        old = step.state
-        provider = await self._providers.get(old.provider)
+    async def _read(self, step: Step, old: ResourceState, wanted: ResourceState) -> str:
+        """Take over what is there; returns what that means for the stack.
+
+        Of a program that runs along come the provider, with the configuration it has now, and the options.
+        """
+        provider = await self._providers.get(wanted.provider)
         outcome: Outcome = await provider.read(old.urn, old.id, old.inputs, old.outputs)
         if not outcome.id:
             step.new = None
@@ -112,10 +125,10 @@ class Refresh:
                 urn=old.urn,
             )
         step.new = new = replace(
-            old,
+            wanted,
             id=outcome.id,
             inputs=old.inputs if outcome.inputs is None else outcome.inputs,
-            outputs=with_secrets(outcome.outputs, old.additional_secret_outputs),
+            outputs=with_secrets(outcome.outputs, wanted.additional_secret_outputs),
             init_errors=list(outcome.errors),
         )
         if not equal(new.inputs, old.inputs) or not equal(new.outputs, old.outputs):

@@ -354,5 +354,6 @@ def _registered(registered: Registered) -> resource_pb2.RegisterResourceResponse
         id=state.id,
         object=encode(state.outputs if state.custom else state.inputs),
         stables=registered.stables,
+        unknown=registered.unknown,
         result=registered.result,  # pyright: ignore[reportArgumentType] - protobuf enums are ints
     )

@@ -155,6 +155,18 @@ class Snapshot:
             self._dropped.add(position)
             self._write("dropped", position)
 
+    def replace(self, old: ResourceState, new: ResourceState) -> None:
+        """A resource that the operation hasn't reached yet is another one now: what a refresh found."""
+        index = self._index[id(old)]
+        self._base[index] = new
+        self._index[id(new)] = index
+        self._write("old", index, entry=self._entry(new))
+
+    @property
+    def unfinished(self) -> list[Operation]:
+        """Operations that nobody saw the end of."""
+        return list(self._unfinished)
+
     def change(self, state: ResourceState) -> None:
         """A resource that is in the state already has other fields now."""
         self._text.pop(id(state), None)

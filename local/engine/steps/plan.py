@@ -31,6 +31,8 @@ class PlanError(Exception):
 class Plan:
     """The decisions of one operation, and what they were based on."""
 
+    refresh_only = False
+
     def __init__(
         self, stack: str, project: str, resources: Sequence[ResourceState], options: Options
     ) -> None:
@@ -43,12 +45,13 @@ class Plan:
         self.news: dict[str, ResourceState] = {}
         self.aliased: dict[str, str] = {}  # old URN → URN now
         self._alias_of: dict[str, str] = {}
+        self._past: list[ResourceState] = []
         self._claimed: set[int] = set()  # ids of old states that the program has registered
         self._deleted: set[str] = set()  # URNs deleted to be created again
         self._deleted_states: set[int] = set()
         self._replace_keys: dict[str, tuple[str, ...]] = {}
         self._replaced: set[str] = set()
-        self._skipped: set[str] = set()
+        self.skipped: set[str] = set()  # URNs of what would have been created, were it not left out
 
     # -- who is who
 
@@ -155,13 +158,7 @@ class Plan:
         """The steps of a registration that needs no diff, or None if it does."""
         urn = new.urn
         if not self.is_target(new):
-            if old is None:
-                self._skipped.add(urn)
-                return [Step(op.SAME, urn, None, new, skipped=True)]
-            kept = replace(old, urn=urn)
-            self.news[urn] = kept
-            return [Step(op.SAME, urn, old, kept)]
-        self._require_created(new)
+            return self.skip(new) if old is None else self._untouched(old, urn)
         if old is None:
             return [Step(op.CREATE, urn, None, new)]
         if urn in self._deleted:
@@ -170,13 +167,85 @@ class Plan:
             return self._replaced_after(old, new, Diff(changes=True))
         return None
 
-    def _require_created(self, new: ResourceState) -> None:
-        missing = new.all_dependencies() & self._skipped
-        if missing:
-            raise PlanError(
-                f"resource '{new.urn}' depends on '{min(missing)}', which doesn't exist yet and is not a target; "
-                "add it to --target"
-            )
+    def passed_over(self, goal: Goal, old: ResourceState | None, new: ResourceState) -> list[Step] | None:
+        """The steps of a registration that nothing is to be made of; None to go on with it."""
+        _ = goal, old, new
+        return None
+
+    def skip(self, new: ResourceState) -> list[Step]:
+        """Leave out a resource that would have been created: what it is stays unknown, and it isn't recorded."""
+        self.skipped.add(new.urn)
+        return [Step(op.SAME, new.urn, None, new, skipped=True)]
+
+    def _untouched(self, old: ResourceState, urn: str) -> list[Step]:
+        """A resource that is left as it is, name and all, after what it stands on and nobody has registered."""
+        steps: list[Step] = []
+
+        def keep(state: ResourceState) -> None:
+            for dependency in sorted(state.all_dependencies()):
+                other = self.olds.get(dependency)
+                if other is not None and dependency not in self.news and dependency not in self.aliased:
+                    keep(other)
+            kept = self.news[state.urn] = replace(state)
+            self._claimed.add(id(state))
+            steps.append(Step(op.SAME, state.urn, state, kept))
+
+        if old.urn != urn:  # it was found by an alias
+            del self.news[urn]
+            self.aliased.pop(old.urn, None)
+            self._alias_of.pop(urn, None)
+        keep(old)
+        return steps
+
+    def uncreated(self, steps: Sequence[Step]) -> list[tuple[str, str]]:
+        """Which of the steps' resources stand on one that was left out of the targets and isn't there, and on which."""
+        if not (self._options.targets or self._options.replaces):
+            return []
+        found: list[tuple[str, str]] = []
+        for step in steps:
+            if step.new is None or step.skipped:
+                continue
+            for urn in sorted(step.new.all_dependencies() & self.skipped):
+                self.skipped.discard(urn)  # said once
+                found.append((step.urn, urn))
+        return found
+
+    # -- a program that runs along with a refresh or a destroy
+
+    def is_named(self, state: ResourceState) -> bool:
+        """Whether the user lets the operation touch a resource, providers and the stack among them."""
+        return self._scope.names(state)
+
+    def is_literally_named(self, state: ResourceState) -> bool:
+        """The same, but not as a dependent."""
+        if self._options.excludes:
+            return state.urn not in self._options.excludes
+        return not self._options.targets or state.urn in self._options.targets
+
+    def is_unread(self, state: ResourceState) -> bool:
+        """Whether a refresh has a resource left to read when the program has ended."""
+        _ = state
+        return False
+
+    def refreshed(self, old: ResourceState, new: ResourceState | None) -> None:
+        """A resource of the state is another now, or gone."""
+        position = self.resources.index(old)
+        found = () if new is None else (new,)
+        self.resources = (*self.resources[:position], *found, *self.resources[position + 1 :])
+        self._past.append(old)  # whose identity nothing else may have
+        if not old.delete:
+            del self.olds[old.urn]
+            if new is not None:
+                self.olds[old.urn] = new
+                self._claimed.add(id(new))
+
+    def release(self, old: ResourceState) -> None:
+        """Take a registration of a resource in the state back."""
+        self._claimed.discard(id(old))
+
+    def deletable(self, registered: Sequence[str] = ()) -> set[str]:
+        """URNs of what may go."""
+        return self._scope.deletable(self.resources, registered)
 
     def _recreated(self, old: ResourceState, new: ResourceState) -> list[Step]:
         self._deleted.discard(new.urn)
@@ -350,7 +419,7 @@ class Plan:
         """Steps for what the program did not register: those kept as they are, and those to delete."""
         same: list[Step] = []
         gone: list[Step] = []
-        deletable = self._scope.deletable(self.resources)
+        deletable = self.deletable()
         for state in self.resources:
             done = self._deleted_states if state.delete else self._claimed
             if id(state) in done:

@@ -96,8 +96,12 @@ class Scope:
 
     def includes(self, state: ResourceState) -> bool:
         """Whether a registered resource may be touched: providers and the stack always are."""
+        return urns.is_provider(state.type) or state.type == urns.STACK_TYPE or self.names(state)
+
+    def names(self, state: ResourceState) -> bool:
+        """Whether the user's patterns let a resource be touched."""
         options = self._options
-        if not self.limited or urns.is_provider(state.type) or state.type == urns.STACK_TYPE:
+        if not self.limited:
             return True
         patterns = options.targets or options.excludes
         follows = options.target_dependents if options.targets else options.exclude_dependents
@@ -108,16 +112,19 @@ class Scope:
             self._chosen.add(state.urn)
         return named == bool(options.targets)
 
-    def deletable(self, resources: Sequence[ResourceState]) -> set[str]:
-        """URNs of what may go; whatever stands on a target goes with it, whether or not the user has said so."""
+    def deletable(self, resources: Sequence[ResourceState], registered: Sequence[str] = ()) -> set[str]:
+        """URNs of what may go, in the state or just `registered`.
+
+        Whatever stands on a target goes with it, whether or not the user has said so.
+        """
         options = self._options
         present = {state.urn for state in resources}
         if options.targets:
             return resting_on(resources, {urn for urn in present if urn in options.targets})
-        if options.excludes:
-            kept = {urn for urn in present if urn in options.excludes}
-            return present - needed_by(resources, kept, with_dependents=options.exclude_dependents)
-        return present
+        kept = {urn for urn in present if urn in options.excludes}
+        if kept:
+            kept = needed_by(resources, kept, with_dependents=options.exclude_dependents)
+        return present.union(registered) - kept
 
     def undeclared(self, urns_gone: Iterable[str]) -> list[str]:
         """What would go although nobody named it."""
