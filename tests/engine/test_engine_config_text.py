@@ -21,9 +21,9 @@ def _with(change) -> tuple[str, dict]:
     return rewritten(TEXT, document), document
 
 
-def test_a_salt_is_added_above_without_touching_the_rest() -> None:
+def test_a_salt_is_added_below_without_touching_the_rest() -> None:
     text, _ = _with(lambda document: document.update(encryptionsalt="v1:a:b"))
-    assert text == "encryptionsalt: v1:a:b\n" + TEXT
+    assert text == TEXT + "encryptionsalt: v1:a:b\n"
 
 
 def test_a_changed_value_keeps_the_comments_around_it() -> None:
@@ -49,3 +49,25 @@ def test_what_small_edits_cannot_say_is_still_said() -> None:
     assert yaml.safe_load(rewritten("", {"config": {"a:b": 1}})) == {"config": {"a:b": 1}}
     assert yaml.safe_load(rewritten("config: {}\n", {"config": {"a:b": [1]}})) == {"config": {"a:b": [1]}}
     assert rewritten(TEXT, {}) == ""
+
+
+def test_texts_and_lists_are_written_as_the_official_cli_writes_them() -> None:
+    document = {
+        "config": {"a:b": {"list": ["x", "y", "5", "1e3"], "t": "true", "f": "[1]", "lines": "one\ntwo"}}
+    }
+    assert (
+        rewritten("", document)
+        == """config:
+  a:b:
+    list:
+      - x
+      - "y"
+      - "5"
+      - "1e3"
+    t: "true"
+    f: '[1]'
+    lines: |-
+      one
+      two
+"""
+    )

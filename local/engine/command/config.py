@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.engine.error import EngineError, UnsupportedError
+from local.engine.command.printing import say, say_json, say_table
+from local.engine.error import EngineError
+from local.engine.state import checkpoint
 from local.engine.workspace import config as configs
+from local.engine.workspace import project as projects
 from local.engine.workspace import stack as stacks
+from local.engine.workspace.config_value import typed
+from local.engine.workspace.secret_guess import looks_secret
 
 if TYPE_CHECKING:
     from local.engine.command.flags import Arguments
     from local.engine.workspace.stack import Stack
 
 
-def _open(arguments: Arguments) -> Stack:
-    return stacks.open_(arguments.value("--stack"), arguments.value("--config-file"))
+def _open(arguments: Arguments, *, offers_new: bool = True) -> Stack:
+    projects.find(Path.cwd())
+    return stacks.open_(arguments.value("--stack"), arguments.value("--config-file"), offers_new=offers_new)
 
 
 def _entry(value: Any, stack: Stack, *, show: bool) -> dict[str, Any]:
@@ -26,7 +34,7 @@ def _entry(value: Any, stack: Stack, *, show: bool) -> dict[str, Any]:
         return {"secret": True}
     plain = configs.plain(value, stack.crypter if secret else None)
     row: dict[str, Any] = {"value": configs.text(plain)}
-    if isinstance(plain, (dict, list)):
+    if configs.is_object(value):
         row["objectValue"] = plain
     return {**row, "secret": secret}
 
@@ -34,97 +42,115 @@ def _entry(value: Any, stack: Stack, *, show: bool) -> dict[str, Any]:
 def show(arguments: Arguments) -> int:
     """List the stack's configuration."""
     stack = _open(arguments)
+    visible = arguments.has("--show-secrets")
     values = dict(sorted(stack.config.merged().items()))
     if arguments.has("--json"):
-        rows = {
-            key: _entry(value, stack, show=arguments.has("--show-secrets")) for key, value in values.items()
-        }
-        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        say_json({key: _entry(value, stack, show=visible) for key, value in values.items()})
         return 0
-    prefix = f"{stack.project.name}:"
-    lines = [("KEY", "VALUE")]
+    rows = [("KEY", "VALUE")]
     for key, value in values.items():
-        visible = not configs.is_secret(value) or arguments.has("--show-secrets")
-        text = (
-            configs.text(configs.plain(value, stack.crypter if configs.is_secret(value) else None))
-            if visible
-            else "[secret]"
-        )
-        lines.append((key.removeprefix(prefix), text))
-    width = max(len(key) for key, _ in lines)
-    sys.stdout.writelines(f"{key.ljust(width)}  {value}\n" for key, value in lines)
+        crypter = stack.crypter if visible and configs.is_secret(value) else None
+        rows.append((stack.config.shown(key), configs.text(configs.plain(value, crypter))))
+    say_table(rows)
     return 0
 
 
 def get(arguments: Arguments) -> int:
     """Print one value."""
-    stack = _open(arguments)
-    if not arguments.positional:
-        raise EngineError("accepts 1 arg(s), received 0")
-    key = arguments.positional[0]
-    name, *rest = configs.parse_path(key) if arguments.has("--path") else [key]
-    missing = EngineError(f"configuration key '{key}' not found for stack '{stack.name}'")
-    value = stack.config.merged().get(stack.config.full_key(str(name)))
-    if value is None:
-        raise missing
-    for part in rest:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError) as error:
-            raise missing from error
+    stack, word = _open(arguments), arguments.positional[0]
+    key, path = stack.config.split(word, path=arguments.has("--path"))
+    value, there = stack.config.get(key, path)
+    if not there:
+        shown = word.removeprefix(f"{stack.project.name}:")
+        raise EngineError(f"configuration key '{shown}' not found for stack '{stack.shown_name}'")
+    entry = _entry(value, stack, show=True)
     if arguments.has("--json"):
-        sys.stdout.write(json.dumps(_entry(value, stack, show=True), indent=2, ensure_ascii=False) + "\n")
+        say_json(entry)
     else:
-        plain = configs.plain(value, stack.crypter if configs.is_secret(value) else None)
-        sys.stdout.write(configs.text(plain) + "\n")
+        say(entry["value"])
     return 0
 
 
 def set_(arguments: Arguments) -> int:
     """Set one value, encrypted with --secret; from standard input if none is given."""
-    stack = _open(arguments)
-    if not arguments.positional:
-        raise EngineError("accepts between 1 and 2 arg(s), received 0")
-    if kind := arguments.value("--type"):
-        raise UnsupportedError(f"--type {kind} of `pulumi config set`")
-    key = arguments.positional[0]
-    value = arguments.positional[1] if len(arguments.positional) > 1 else sys.stdin.read().removesuffix("\n")
-    _store(stack, key, value, secret=arguments.has("--secret"), path=arguments.has("--path"))
+    stack, key = _open(arguments), arguments.positional[0]
+    full, _ = stack.config.split(key, path=False)
+    path = arguments.has("--path")
+    if len(arguments.positional) > 1:
+        value = arguments.positional[1]
+    else:
+        value = _typed_in(raw=arguments.has("--raw"))
+    if arguments.has("--secret"):
+        stack.config.set_typed(key, configs.encrypted(value, stack.crypter), path=path)
+    else:
+        kind = arguments.value("--type")
+        given = typed(value, kind) if kind else value
+        if not arguments.has("--plaintext") and looks_secret(full.partition(":")[2], value):
+            raise EngineError(
+                f"config value for '{full}' looks like a secret; rerun with --secret to encrypt it, or --plaintext if you "
+                "meant to store in plaintext"
+            )
+        if kind:
+            stack.config.set_typed(key, given, path=path)
+        else:
+            stack.config.set(key, given, path=path)
     stack.config.save()
     return 0
 
 
-def _store(stack: Stack, key: str, value: str, *, secret: bool, path: bool) -> None:
-    if secret:
-        stored: Any = configs.encrypted(value, stack.crypter)
-    else:
-        stored = configs.adjusted(value) if path else value
-    stack.config.set(key, stored, path=path)
+def _typed_in(*, raw: bool) -> str:
+    if sys.stdin.isatty():
+        return input("value: ")
+    text = sys.stdin.read()
+    return text if raw else re.sub(r"\r?\n\Z", "", text)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """`key=value`; a key in quotes may have an equals sign in it."""
+    if text[:1] in {'"', "'"} and f"{text[0]}=" in text[1:]:
+        key, _, value = text[1:].partition(f"{text[0]}=")
+        return key, value
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise EngineError("config value must be in the form [key]=[value]")
+    return key, value
 
 
 def set_all(arguments: Arguments) -> int:
     """Set several values: `--plaintext key=value`, `--secret key=value`, or what `config --json` printed."""
+    path, document = arguments.has("--path"), arguments.value("--json")
+    if document and (path or arguments.all("--plaintext") or arguments.all("--secret")):
+        raise EngineError("the --json option cannot be used with the --plaintext, --secret or --path options")
     stack = _open(arguments)
-    path = arguments.has("--path")
-    for flag, pair in arguments.order:
-        if flag not in {"--plaintext", "--secret"}:
-            continue
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise EngineError(f"config value '{pair}' must be KEY=VALUE")
-        _store(stack, key, value, secret=flag == "--secret", path=path)
-    if text := arguments.value("--json"):
-        try:
-            rows = json.loads(text)
-        except ValueError as error:
-            raise EngineError(f"could not parse --json argument: {error}") from error
-        for key, row in rows.items():
-            if "objectValue" in row and not row.get("secret"):
-                stack.config.set(key, row["objectValue"])
-            else:
-                _store(stack, key, row["value"], secret=bool(row.get("secret")), path=False)
+    for text in arguments.all("--plaintext"):
+        key, value = _pair(text)
+        stack.config.set(key, value, path=path)
+    for text in arguments.all("--secret"):
+        key, value = _pair(text)
+        stack.config.set_typed(key, configs.encrypted(value, stack.crypter), path=path)
+    if document:
+        _set_rows(stack, document)
     stack.config.save()
     return 0
+
+
+def _set_rows(stack: Stack, document: str) -> None:
+    try:
+        rows = json.loads(document)
+    except ValueError as error:
+        raise EngineError(f"could not parse --json argument: {error}") from error
+    for key, row in rows.items():
+        if row.get("value") is None:
+            raise EngineError(f'value for --json object key "{key}" is nil')
+        structured = "objectValue" in row
+        if structured and row.get("secret"):
+            raise EngineError(
+                f'--json object key "{key}" is a structure with secrets; set each with --secret --path'
+            )
+        if row.get("secret"):
+            stack.config.set_typed(key, configs.encrypted(row["value"], stack.crypter), path=False)
+        else:
+            stack.config.set_typed(key, json.loads(row["value"]) if structured else row["value"], path=False)
 
 
 def rm(arguments: Arguments) -> int:
@@ -135,20 +161,48 @@ def rm(arguments: Arguments) -> int:
 def rm_all(arguments: Arguments) -> int:
     """Remove several values."""
     stack = _open(arguments)
-    if not arguments.positional:
-        raise EngineError("requires at least 1 arg(s), only received 0")
     for key in arguments.positional:
         stack.config.remove(key, path=arguments.has("--path"))
     stack.config.save()
     return 0
 
 
+def cp(arguments: Arguments) -> int:
+    """Copy one value, or all, to another stack."""
+    stack = _open(arguments, offers_new=False)
+    destination = arguments.value("--dest")
+    if stack.name == destination:
+        raise EngineError("current stack and destination stack are the same")
+    other = stacks.open_(destination, arguments.value("--config-file"))
+    stack.copy_config(
+        other, arguments.positional[0] if arguments.positional else "", path=arguments.has("--path")
+    )
+    return 0
+
+
 def refresh(arguments: Arguments) -> int:
-    """Set the configuration to that of the last operation."""
-    stack = _open(arguments)
+    """Set the configuration to that of the last operation; the file before stays as a copy, without --force."""
+    stack = _open(arguments, offers_new=False)
     rows = stack.store.history()
     if not rows:
-        raise EngineError("no previous deployment")
-    stack.config.document["config"] = rows[0].get("config") or {}
+        raise EngineError("getting latest configuration: no previous deployment")
+    document = stack.config.document
+    document["config"] = {
+        stack.config.full_key(str(k)): value for k, value in (rows[0].get("config") or {}).items()
+    }
+    if not document["config"]:
+        del document["config"]
+    if salt := checkpoint.salt_of(stack.store.read()):
+        document["encryptionsalt"] = salt
+    file = stack.config.file
+    keeps = file.is_file() and not arguments.has("--force")
+    if keeps:
+        copy = file.with_name(file.name + ".bak")
+        while copy.exists():
+            copy = copy.with_name(copy.name + ".bak")
+        copy.write_bytes(file.read_bytes())
+        say(f"backed up existing configuration file to {copy}")
     stack.config.save()
+    if keeps:
+        say(f"refreshed configuration for stack '{stack.name}'")
     return 0

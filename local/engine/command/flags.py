@@ -22,6 +22,7 @@ from local.engine.error import EngineError, UnsupportedError
 BOOL, STRING, INT, LIST, WORDS, REFUSED = "bool", "string", "int", "list", "words", "refused"
 _LINE = re.compile(r"(?:-(\w) )?--([\w-]+)(?:=(\w+))?(?:\[=(\w+)\])?(?:  +(.*))?$")
 TRUE = {"1", "t", "T", "TRUE", "true", "True"}
+_COLORS = {"auto", "always", "never", "raw"}
 _FALSE = {"0", "f", "F", "FALSE", "false", "False"}
 
 
@@ -60,7 +61,7 @@ class Command:
     arguments: str = ""
     flags: str = ""
     aliases: tuple[str, ...] = ()
-    exclusive: tuple[str, str] | None = None
+    exclusive: tuple[tuple[str, ...], ...] = ()
 
 
 GLOBAL = """
@@ -139,6 +140,15 @@ class Arguments:
             problem = f'strconv.ParseInt: parsing "{value}": invalid syntax'
         if problem:
             raise EngineError(f'invalid argument "{value}" for "{shown}" flag: {problem}')
+        if flag.name == "color" and value not in _COLORS:
+            raise EngineError(
+                f"unsupported color option: '{value}'.  Supported values are: auto, always, never, raw"
+            )
+        if flag.name == "output" and value not in {"default", "json"}:
+            raise EngineError(
+                f'invalid argument "{value}" for "{shown}" flag: output "{value}" not supported, valid values are: default '
+                "or json"
+            )
         for part in value.split(",") if flag.kind == WORDS else [value]:
             self.values.setdefault(f"--{flag.name}", []).append(part)
             self.order.append((f"--{flag.name}", part))
@@ -164,6 +174,9 @@ def parse(path: str, words: list[str], command: Command) -> Arguments:
     if not arguments.has("--help"):
         _check(arguments, command)
         _from_environment(arguments, flags)
+        if "json" in flags and arguments.given("--output"):
+            _apart(arguments, ("output", "json"))
+            arguments.add(flags["json"], "true" if arguments.value("--output") == "json" else "false", "")
     return arguments
 
 
@@ -220,10 +233,17 @@ def _check(arguments: Arguments, command: Command) -> None:
         problem = f"accepts at most {most} arg(s), received {given}"
     if problem:
         raise UsageError(problem)
-    if (group := command.exclusive) and all(arguments.given(f"--{name}") for name in group):
+    for group in command.exclusive:
+        _apart(arguments, group)
+
+
+def _apart(arguments: Arguments, group: tuple[str, ...]) -> None:
+    """Raise EngineError where more than one of these flags is given."""
+    given = sorted(name for name in group if arguments.given(f"--{name}"))
+    if len(given) > 1:
         raise EngineError(
             f"if any flags in the group [{' '.join(group)}] are set none of the others can be; "
-            f"[{' '.join(sorted(group))}] were all set"
+            f"[{' '.join(given)}] were all set"
         )
 
 

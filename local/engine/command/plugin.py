@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from local.engine.error import UnsupportedError
+from local.engine.command.printing import say, tell
+from local.engine.error import EngineError, UnsupportedError
 
 if TYPE_CHECKING:
     from local.engine.command.flags import Arguments
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-
-
 def ls(arguments: Arguments) -> int:
     """List plugins: none was installed."""
-    _say(
+    say(
         "[]"
         if arguments.has("--json")
         else "NAME  KIND  VERSION  SIZE  INSTALLED  LAST USED\n\nTOTAL plugin cache size: 0 B"
@@ -25,9 +21,16 @@ def ls(arguments: Arguments) -> int:
     return 0
 
 
+_KINDS = {"analyzer", "language", "resource", "converter", "tool"}
+
+
 def install(arguments: Arguments) -> int:
     """Nothing to do for a provider that is part of the engine; others it can't run."""
     kind, name = (*arguments.positional, "", "")[:2]
+    if kind and kind not in _KINDS:
+        raise EngineError(f"unrecognized plugin kind: {kind}")
+    if kind and not name:
+        raise EngineError("missing plugin name argument")
     if kind and kind != "resource":
         raise UnsupportedError(f"the {kind} plugin '{name}' of `pulumi plugin install`")
     if name:
@@ -37,7 +40,12 @@ def install(arguments: Arguments) -> int:
     return 0
 
 
-def rm(_arguments: Arguments) -> int:
+def rm(arguments: Arguments) -> int:
     """Remove plugins: there is none that was installed."""
-    _say("no plugins found to uninstall")
+    kind = arguments.positional[0] if arguments.positional else ""
+    if kind and kind not in _KINDS:
+        raise EngineError(f"unrecognized plugin kind: {kind}")
+    if not kind and not arguments.has("--all"):
+        raise EngineError("please pass --all if you'd like to remove all plugins")
+    tell("no plugins found to uninstall")
     return 0

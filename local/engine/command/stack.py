@@ -1,381 +1,236 @@
-"""`pulumi stack …` and `pulumi cancel`."""
+"""`pulumi stack new|select|unselect|list|remove|rename` and `pulumi cancel`: which stacks there are."""
 
 from __future__ import annotations
 
-import json
-import re
+import shutil
+import socket
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.engine import urn as urns
+from local.engine.command.printing import (
+    ago,
+    moment,
+    say,
+    say_json,
+    say_table,
+    skip_confirmations,
+    stamp,
+    tell,
+)
 from local.engine.error import EngineError, UnsupportedError
-from local.engine.property_value import mapped
-from local.engine.state import checkpoint, passphrase, resource_state
+from local.engine.state import checkpoint, passphrase, tags
+from local.engine.state import rename as renaming
+from local.engine.state.backend import NO_SUCH_STACK, StackStore
 from local.engine.workspace import config
 from local.engine.workspace import project as projects
 from local.engine.workspace import stack as stacks
 
 if TYPE_CHECKING:
     from local.engine.command.flags import Arguments
-    from local.engine.workspace.stack import Stack
+
+_SECRETS_PROVIDERS = ["default", "passphrase", "awskms", "azurekeyvault", "gcpkms", "hashivault"]
+_LOCAL = {"", "default", "passphrase"}
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+def check_secrets_provider(provider: str) -> None:
+    """Raise EngineError unless it is the passphrase provider."""
+    kind = provider.partition(":")[0]
+    if provider and kind not in _SECRETS_PROVIDERS:
+        raise EngineError(
+            f"unknown secrets provider type '{kind}' (supported values: {','.join(_SECRETS_PROVIDERS)})"
+        )
+    if provider not in _LOCAL:
+        raise UnsupportedError(f"the secrets provider '{provider}'")
 
 
-def _tell(text: str) -> None:
-    sys.stderr.write(text + "\n")
-
-
-def _json(value: Any) -> None:
-    _say(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _here() -> projects.Project:
-    return projects.find(Path.cwd())
-
-
-def _name(arguments: Arguments, missing: str = "") -> str:
-    name = arguments.value("--stack") or (arguments.positional[0] if arguments.positional else "")
-    if not name and missing:
-        raise EngineError(missing)
-    return name
+def _named(arguments: Arguments) -> str:
+    """The stack that --stack or the argument names."""
+    name = arguments.value("--stack")
+    if name and arguments.positional:
+        raise EngineError("only one of --stack or argument stack name may be specified, not both")
+    return name or (arguments.positional[0] if arguments.positional else "")
 
 
 def init(arguments: Arguments) -> int:
     """Make a stack, with a salt of its own, and select it."""
-    provider = arguments.value("--secrets-provider", "passphrase")
-    if provider not in {"passphrase", "default", ""}:
-        raise UnsupportedError(f"the secrets provider '{provider}'")
-    home = _here()
-    store = stacks.locate(_name(arguments, "missing stack name"), home)
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", store.stack):
+    home = projects.here()
+    backend = projects.backend(home)
+    name = _named(arguments)
+    check_secrets_provider(arguments.value("--secrets-provider"))
+    if not name:
+        raise EngineError("missing stack name")
+    store = stacks.locate(name, home, backend)
+    if arguments.all("--teams"):
+        here = socket.gethostname()
+        raise EngineError(f"stack {name} uses the {here} backend: {here} does not support --teams")
+    source = arguments.value("--copy-config-from")
+    _make(
+        store,
+        home or projects.absent(store.project),
+        selects=not arguments.has("--no-select") and home is not None,
+    )
+    if source:
+        stacks.open_(source).copy_config(stacks.open_(store.qualified_name))
+    return 0
+
+
+def _make(store: StackStore, home: projects.Project, *, selects: bool) -> None:
+    if store.project != home.name:
         raise EngineError(
-            f"invalid stack name '{store.stack}': a stack name may only contain alphanumeric, hyphens, underscores, "
-            "or periods"
+            f'could not create stack: provided project name "{store.project}" doesn\'t match Pulumi.yaml'
         )
     if store.exists():
         raise EngineError(f"stack '{store.qualified_name}' already exists")
-    if source := arguments.value("--copy-config-from"):
-        raise UnsupportedError(f"--copy-config-from {source}")
     settings = config.load(home, store.stack)
-    if not settings.salt:
-        crypter = passphrase.new(passphrase.from_environment())
-        settings.document = {"encryptionsalt": crypter.state, **settings.document}
+    try:
+        phrase = passphrase.from_environment()
+        crypter = passphrase.open_(phrase, settings.salt) if settings.salt else passphrase.new(phrase)
+    except EngineError as error:
+        raise EngineError(f"could not create secrets manager for new stack: {error}") from error
+    if not settings.salt and home.file.exists():
+        settings.document["encryptionsalt"] = crypter.state
         settings.save()
-    store.write(checkpoint.empty(store.qualified_name))
-    if not arguments.has("--no-select"):
-        projects.select_stack(home, store.stack)
-    _tell(f"Created stack '{store.stack}'")
-    return 0
+    store.write(checkpoint.empty(store.qualified_name, crypter.state))
+    if selects:
+        projects.select_stack(home, store.backend, store.qualified_name)
+    tell(f"Created stack '{store.stack}'")
 
 
 def select(arguments: Arguments) -> int:
     """Choose the stack that commands without --stack mean."""
-    home = _here()
-    store = stacks.locate(_name(arguments, "stack name required in non-interactive mode"), home)
+    home = projects.here()
+    backend = projects.backend(home)
+    name = _named(arguments)
+    if not name:
+        raise EngineError("no stack selected; specify a stack name with --stack", exit_code=NO_SUCH_STACK)
+    store = stacks.locate(name, home, backend)
     if not store.exists():
-        if arguments.has("--create"):
-            return init(arguments)
-        store.require()
-    projects.select_stack(home, store.stack)
+        if not arguments.has("--create"):
+            shown = store.stack if home and store.project == home.name else store.qualified_name
+            raise EngineError(f"no stack named '{shown}' found", exit_code=NO_SUCH_STACK)
+        check_secrets_provider(arguments.value("--secrets-provider"))
+        _make(store, home or projects.absent(store.project), selects=False)
+    projects.select_stack(home or projects.find(Path.cwd()), backend, store.qualified_name)
     return 0
 
 
 def unselect(_arguments: Arguments) -> int:
     """Choose none."""
-    projects.select_stack(_here(), "")
-    _say("Stack was unselected")
+    home = projects.find(Path.cwd())
+    projects.select_stack(home, projects.backend(home), "")
+    tell("Stack was unselected")
     return 0
 
 
 def ls(arguments: Arguments) -> int:
     """List stacks."""
-    home = None if arguments.has("--all") else _here()
-    try:
-        current_project: projects.Project | None = _here()
-    except EngineError:
-        current_project = None
+    if arguments.has("--all") and arguments.value("--project"):
+        raise EngineError("only one of --all and --project may be set")
+    home = _project_to_list(arguments)
     backend = projects.backend(home)
-    selected = projects.selected_stack(current_project) if current_project else ""
+    only = "" if arguments.has("--all") else arguments.value("--project") or (home.name if home else "")
+    key, _, value = arguments.value("--tag").partition("=")
+    current = stacks.current(home, backend)
     rows: list[dict[str, Any]] = []
-    for project in [home.name] if home else backend.projects():
+    for project in [only] if only else backend.projects():
         for name in backend.stacks(project):
-            latest = stacks.StackStore(backend, project, name).read()
-            row: dict[str, Any] = {
-                "name": name if home else f"organization/{project}/{name}",
-                "current": bool(home) and name == selected,
-            }
-            if latest.get("manifest"):
-                row["lastUpdate"] = latest["manifest"]["time"]
-                row["resourceCount"] = len(latest.get("resources") or [])
-            rows.append(row)
+            store = StackStore(backend, project, name)
+            if key and (key not in (kept := tags.read(store)) or (value and kept[key] != value)):
+                continue
+            rows.append(_row(store, home, current, qualified=arguments.has("--fully-qualify-stack-names")))
     if arguments.has("--json"):
-        _json(rows)
+        say_json(rows)
         return 0
     table = [("NAME", "LAST UPDATE", "RESOURCE COUNT")]
     for row in rows:
+        updated = ago(moment(row["lastUpdate"])) if row.get("lastUpdate") else "n/a"
         mark = "*" if row["current"] else ""
-        updated = _ago(row["lastUpdate"]) if row.get("lastUpdate") else "n/a"
         table.append((row["name"] + mark, updated, str(row.get("resourceCount", "n/a"))))
-    _table(table)
+    say_table(table)
     return 0
 
 
-def _table(rows: list[tuple[str, ...]], indent: str = "") -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
-        _say(indent + "  ".join([*cells, row[-1]]))
+def _project_to_list(arguments: Arguments) -> projects.Project | None:
+    try:
+        return projects.find(Path.cwd())
+    except projects.NoProjectError as error:
+        if arguments.has("--all") or arguments.value("--project"):
+            return None
+        raise EngineError(f"could not detect current project: {error}") from error
+    except UnsupportedError:
+        raise
+    except EngineError as error:
+        raise EngineError(f"could not load current project: {error}") from error
 
 
-def _ago(time: str) -> str:
-    elapsed = int((datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds())
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        if elapsed >= size:
-            count = elapsed // size
-            return f"{count} {unit}{'s' if count != 1 else ''} ago"
-    return "now"
-
-
-def show(arguments: Arguments) -> int:
-    """Show the current stack; with --stack, select it first, as the Automation API wants."""
-    stack = stacks.open_(arguments.value("--stack"))
-    if arguments.value("--stack"):
-        projects.select_stack(stack.project, stack.name)
-    if arguments.has("--show-name"):
-        _say(stack.name)
-        return 0
-    latest = stack.store.read()
-    _say(f"Current stack is {stack.name}:")
-    head = latest.get("manifest") or {}
-    if head:
-        _say("    Managed by the embedded engine's file backend")
-        _say(f"    Last updated: {_ago(head['time'])} ({head['time']})")
-        _say(f"    Pulumi version used: {head.get('version', '')}")
-    rows = latest.get("resources") or []
-    if not rows:
-        _say(
-            "    No updates yet; run `pulumi up`"
-            if not head
-            else "Current stack resources (0):\n    No resources currently in this stack"
-        )
-    else:
-        _say(f"Current stack resources ({len(rows)}):")
-        _table([("TYPE", "NAME"), *_tree(rows, arguments)], "    ")
-    _say("")
-    outputs = _outputs(stack, arguments)
-    _say(f"Current stack outputs ({len(outputs)}):")
-    if outputs:
-        _table(
-            [("OUTPUT", "VALUE"), *((key, _plain(value)) for key, value in sorted(outputs.items()))], "    "
-        )
-    else:
-        _say("    No output values currently in this stack")
-    _say("\nUse `pulumi stack select` to change stack; `pulumi stack ls` lists known ones")
-    return 0
-
-
-def _tree(rows: list[dict[str, Any]], arguments: Arguments) -> list[tuple[str, str]]:
-    children: dict[str, list[dict[str, Any]]] = {}
-    known = {row["urn"] for row in rows}
-    root = next((row["urn"] for row in rows if row["type"] == urns.STACK_TYPE), "")
-    for row in rows:
-        parent = row.get("parent", "") if row.get("parent", "") in known else root
-        children.setdefault("" if row["urn"] == root else parent, []).append(row)
-    lines: list[tuple[str, str]] = []
-
-    def walk(parent: str, lead: str, *, top: bool) -> None:
-        # Providers nobody declared come last, as the official engine lists them.
-        rows = sorted(children.get(parent, []), key=lambda row: urns.is_provider(row["type"]))
-        for index, row in enumerate(rows):
-            last = index == len(rows) - 1
-            branch = "" if top else ("└─ " if last else "├─ ")
-            lines.append((lead + branch + row["type"], urns.name_of(row["urn"])))
-            below = lead + ("" if top else ("   " if last else "│  "))
-            if arguments.has("--show-urns"):
-                lines.append((f"{below}   URN: {row['urn']}", ""))
-            if arguments.has("--show-ids") and row.get("id"):
-                lines.append((f"{below}   ID: {row['id']}", ""))
-            if row["urn"] != parent:
-                walk(row["urn"], below, top=False)
-
-    walk("", "", top=True)
-    return lines
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _outputs(stack: Stack, arguments: Arguments) -> dict[str, Any]:
-    latest = stack.store.read()
-    raw = (
-        next((r for r in latest.get("resources") or [] if r["type"] == urns.STACK_TYPE), {}).get("outputs")
-        or {}
-    )
-    if not arguments.has("--show-secrets"):
-        # Blinding needs no key.
-        return {
-            key: mapped(resource_state.opened(value, lambda _: '""'), lambda _: "[secret]")
-            for key, value in raw.items()
-        }
-    root = stack.state().stack()
-    return mapped(root.outputs, lambda secret: secret.value) if root else {}
-
-
-def output(arguments: Arguments) -> int:
-    """Show the stack's outputs, or one of them."""
-    stack = stacks.open_(arguments.value("--stack"))
-    stack.recover_if_abandoned()
-    outputs = _outputs(stack, arguments)
-    if arguments.has("--shell"):
-        raise UnsupportedError("--shell of `pulumi stack output`")
-    if arguments.positional:
-        name = arguments.positional[0]
-        if name not in outputs:
-            raise EngineError(f"current stack does not have output property '{name}'")
-        if arguments.has("--json"):
-            _json(outputs[name])
-        else:
-            _say(_plain(outputs[name]))
-    elif arguments.has("--json"):
-        _json(dict(sorted(outputs.items())))
-    elif outputs:
-        _say(f"Current stack outputs ({len(outputs)}):")
-        _table(
-            [("OUTPUT", "VALUE"), *((key, _plain(value)) for key, value in sorted(outputs.items()))], "    "
-        )
-    else:
-        _say("Current stack outputs (0):\n    No output values currently in this stack")
-    return 0
-
-
-def export(arguments: Arguments) -> int:
-    """Print the stack's deployment; with --show-secrets, in plain text."""
-    stack = stacks.open_(arguments.value("--stack"))
-    stack.recover_if_abandoned()
-    latest = stack.store.read() or {"manifest": {"time": "0001-01-01T00:00:00Z", "magic": "", "version": ""}}
-    if arguments.has("--show-secrets"):
-        latest = _decrypted(latest, stack)
-    latest.setdefault("metadata", {})
-    text = json.dumps({"version": 3, "deployment": latest}, indent=4, ensure_ascii=False)
-    if file := arguments.value("--file"):
-        Path(file).write_text(text + "\n", encoding="utf-8")
-    else:
-        _say(text)
-    return 0
-
-
-def _decrypted(value: Any, stack: Stack) -> Any:
-    if isinstance(value, dict):
-        if value.get(resource_state.SIGNATURE) == resource_state.SECRET and "ciphertext" in value:
-            return {
-                resource_state.SIGNATURE: resource_state.SECRET,
-                "plaintext": stack.crypter.decrypt(value["ciphertext"]),
-            }
-        return {key: _decrypted(item, stack) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_decrypted(item, stack) for item in value]
-    return value
+def _row(
+    store: StackStore, home: projects.Project | None, current: StackStore | None, *, qualified: bool
+) -> dict[str, Any]:
+    latest = store.read()
+    short = home is not None and store.project == home.name and not qualified
+    row: dict[str, Any] = {
+        "name": store.stack if short else store.qualified_name,
+        "current": store == current,
+    }
+    if latest.get("manifest"):
+        row["lastUpdate"] = stamp(moment(latest["manifest"]["time"]))
+        row["resourceCount"] = len(latest.get("resources") or [])
+    return row
 
 
 def rm(arguments: Arguments) -> int:
     """Remove a stack that has no resources, or with --force any."""
-    home = _here()
-    name = _name(arguments) or projects.selected_stack(home)
-    if not name:
-        raise EngineError(
-            "no stack selected; please use `pulumi stack select` or `pulumi stack init` to choose one"
-        )
-    store = stacks.locate(name, home)
-    store.require()
-    if not arguments.has("--yes"):
+    stack = stacks.open_(_named(arguments))
+    store, name = stack.store, stack.shown_name
+    if not arguments.has("--yes") and not skip_confirmations():
         if arguments.has("--non-interactive") or not sys.stdin.isatty():
-            raise EngineError("--yes must be passed in to proceed when running in non-interactive mode")
-        if (
-            input(f"This will permanently remove the '{store.stack}' stack! Please confirm by its name: ")
-            != store.stack
-        ):
+            raise EngineError("non-interactive mode requires --yes flag")
+        if input(f"This will permanently remove the '{name}' stack! Please confirm by its name: ") != name:
             raise EngineError("confirmation declined")
     with store.lock():
-        if store.read().get("resources") and not arguments.has("--force"):
+        stack.recover()
+        rows = store.read().get("resources") or []
+        if rows and not arguments.has("--force") and [row["type"] for row in rows] != ["pulumi:pulumi:Stack"]:
             raise EngineError(
-                f"'{store.stack}' still has resources; removal rejected. Possible actions:\n"
-                "- Make sure that 'protect' is not true for any resources in the stack\n"
+                f"'{name}' still has resources; removal rejected. Possible actions:\n"
+                f"- Make sure that '{name}' is the stack that you want to destroy\n"
                 "- Run `pulumi destroy` to delete the resources, then run `pulumi stack rm`\n"
                 "- Run `pulumi stack rm --force` to override this error"
             )
         store.remove()
-    if not arguments.has("--preserve-config"):
-        config.load(home, store.stack).file.unlink(missing_ok=True)
-    if projects.selected_stack(home) == store.stack:
-        projects.select_stack(home, "")
-    _say(f"Stack '{store.stack}' has been removed!")
+        tags.write(store, {})
+        if arguments.has("--remove-backups"):
+            shutil.rmtree(store.backend.root / "backups" / store.project / store.stack, ignore_errors=True)
+            store.path.with_name(store.path.name + ".bak").unlink(missing_ok=True)
+    if not arguments.has("--preserve-config") and store.project == stack.project.name:
+        stack.config.file.unlink(missing_ok=True)
+    say(f"Stack '{name}' has been removed!")
+    projects.select_stack(stack.project, store.backend, "")
     return 0
 
 
-def history(arguments: Arguments) -> int:
-    """List what was done with the stack, newest first."""
+def rename(arguments: Arguments) -> int:
+    """Give a stack another name: in its state, its history and its configuration file."""
     stack = stacks.open_(arguments.value("--stack"))
-    rows = stack.store.history()
-    if size := arguments.value("--page-size"):
-        start = (int(arguments.value("--page", "1") or 1) - 1) * int(size)
-        rows = rows[start : start + int(size)] if int(size) else rows
-    if arguments.has("--json"):
-        _json([_summary(row, stack, show=arguments.has("--show-secrets")) for row in rows])
-        return 0
-    for row in rows:
-        _say(
-            f"{row['kind']} {row['result']}, {_time(row['endTime'])}, took {row['endTime'] - row['startTime']}s"
-        )
-        _say(
-            "    "
-            + (
-                " ".join(f"{kind} {count}" for kind, count in sorted(row["resourceChanges"].items()))
-                or "nothing"
-            )
-        )
+    new = stacks.locate(arguments.positional[0], stack.project, stack.store.backend)
+    with stack.store.lock():
+        stack.recover()
+        if new.exists():
+            raise EngineError(f"a stack named {stacks.Stack(new, stack.project).shown_name} already exists")
+        renaming.rename(stack.store, new)
+    before, after = stack.config.file, config.load(stack.project, new.stack).file
+    if before.is_file():
+        before.replace(after)
+    projects.select_stack(stack.project, new.backend, new.qualified_name)
+    say(f"Renamed {stack.shown_name} to {stacks.Stack(new, stack.project).shown_name}")
     return 0
-
-
-def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def _summary(row: dict[str, Any], stack: Stack, *, show: bool) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    for key, value in sorted((row.get("config") or {}).items()):
-        secret = config.is_secret(value)
-        entry: dict[str, Any] = {"secret": secret}
-        if not secret or show:
-            plain = config.plain(value, stack.crypter if secret else None)
-            entry = {
-                "value": config.text(plain),
-                **({"objectValue": plain} if isinstance(plain, (dict, list)) else {}),
-                **entry,
-            }
-        settings[key] = entry
-    return {
-        "version": row.get("version", 0),
-        "kind": row["kind"],
-        "startTime": _time(row["startTime"]),
-        "message": row["message"],
-        "environment": row["environment"],
-        "config": settings,
-        "result": row["result"],
-        "endTime": _time(row["endTime"]),
-        "resourceChanges": row["resourceChanges"],
-    }
 
 
 def cancel(arguments: Arguments) -> int:
     """Remove the stack's locks."""
-    stack = stacks.open_(arguments.value("--stack") or _name(arguments))
+    stack = stacks.open_(_named(arguments))
     for lock in stack.store.locks():
         lock.unlink(missing_ok=True)
-    _say(f"The currently running update for '{stack.name}' has been canceled!")
+    say(f"The currently running update for '{stack.name}' has been canceled!")
     return 0

@@ -1,15 +1,14 @@
-"""`pulumi state …` and `pulumi stack import`: changing what is known, not what is there."""
+"""`pulumi state …`: changing what is known, not what is there."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.engine.error import EngineError, UnsupportedError
-from local.engine.state import checkpoint, edit, passphrase, resource_state
+from local.engine.error import EngineError
+from local.engine.state import checkpoint, edit, resource_state
 from local.engine.state.rows import Row, problem
 from local.engine.workspace import project as projects
 from local.engine.workspace import stack as stacks
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.engine.command.flags import Arguments
-    from local.engine.state.checkpoint import Deployment
-    from local.engine.state.resource_state import ResourceState
     from local.engine.workspace.stack import Stack
 
 
@@ -28,53 +25,6 @@ _QUESTION = "This command will edit your stack's state directly. Confirm?"
 
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
-
-
-def import_(arguments: Arguments) -> int:
-    """Replace the stack's deployment with an exported one."""
-    stack = stacks.open_(arguments.value("--stack"))
-    file = arguments.value("--file")
-    text = Path(file).read_text(encoding="utf-8") if file else sys.stdin.read()
-    try:
-        document = json.loads(text)
-        latest = document.get("deployment") or {}
-        version = document.get("version")
-    except (ValueError, AttributeError) as error:
-        raise EngineError(f"could not deserialize deployment: {error}") from error
-    if version != 3:
-        raise UnsupportedError(f"the deployment's version {version} (3 is)")
-    with stack.store.lock():
-        stack.recover()
-        salt = checkpoint.salt_of(latest)
-        crypter = stack.crypter
-        other = (
-            passphrase.open_(passphrase.from_environment(), salt)
-            if salt not in {"", crypter.state}
-            else crypter
-        )
-        state = checkpoint.load(latest, other.decrypt, keep=other is crypter)
-        for resource in state.resources:
-            _, project, *_rest = resource.urn.split("::")
-            if not resource.urn.startswith(f"urn:pulumi:{stack.name}::") or project != stack.project.name:
-                raise EngineError(
-                    f"resource '{resource.urn}' does not belong to stack '{stack.store.qualified_name}'"
-                )
-        _write(stack, state, list(state.resources))
-    _say("Import complete.")
-    return 0
-
-
-def _write(stack: Stack, state: Deployment, resources: list[ResourceState]) -> None:
-    encrypt = stack.crypter.encrypt
-    stack.store.write(
-        checkpoint.dump(
-            stack.store.qualified_name,
-            stack.crypter.state,
-            [resource_state.dump(resource, encrypt) for resource in resources],
-            [(resource_state.dump(entry.resource, encrypt), entry.type) for entry in state.operations],
-            checkpoint.features([*resources, *(entry.resource for entry in state.operations)]),
-        )
-    )
 
 
 def _interactive(arguments: Arguments) -> bool:

@@ -12,6 +12,7 @@ _SHOW = """
 -u --show-urns        With each resource's URN
    --show-name        Only the stack's name
    --show-secrets     Outputs that are secret in plain text
+   --output=string    default or json
 """
 
 # What every operation takes.
@@ -121,7 +122,7 @@ _DESTROY = (
 """
 )
 
-_TARGET_EXCLUDE = ("target", "exclude")
+_TARGET_EXCLUDE = (("target", "exclude"),)
 _OPERATIONS = {
     "up": Command("Create or update a stack's resources", "update.run", "[template]", _UP, ("update",), _TARGET_EXCLUDE),
     "preview": Command("Show what an update would do", "update.run", "", _PREVIEW, ("pre",), _TARGET_EXCLUDE),
@@ -131,20 +132,21 @@ _OPERATIONS = {
 
 _PROVIDER = "   --secrets-provider=string  passphrase or default, which is the same\n"
 _STACKS = {
-    "stack": Command("Show the current stack, and manage stacks", "stack.show", "", _STACK + _SHOW + _JSON.replace("-j --json\n", "")),
+    "stack": Command("Show the current stack, and manage stacks", "stack_view.show", "", _STACK + _SHOW),
     "stack new": Command("Make a stack", "stack.init", "[name]", "-s --stack=string  The stack's name\n" + _PROVIDER + """
    --no-select                Don't select it
    --copy-config-from=string  A stack whose configuration it starts with
    --teams=list               Only Pulumi Cloud has teams
 -y --yes                      Don't ask
+   --remote-config=refused
 """, ("init", "create", "setup")),
     "stack select": Command("Choose the current stack", "stack.select", "[stack]", _STACK + _PROVIDER + "-c --create  Make it if it isn't there\n"),
     "stack unselect": Command("Choose no stack", "stack.unselect", "", _STACK),
     "stack list": Command("List stacks", "stack.ls", "", _STACK + _JSON + """
 -a --all                  Those of every project
 -p --project=string       Those of a project
--o --organization=string  Those of an organization
--t --tag=string           Those with a tag
+-o --organization=string  Those of an organization: a file backend has but one
+-t --tag=string           Those with a tag, or with tag=value
 """, ("ls",)),
     "stack remove": Command("Remove a stack", "stack.rm", "[stack-name]", _STACK + """
 -f --force            Even if it has resources, which stay where they are
@@ -152,26 +154,42 @@ _STACKS = {
    --remove-backups   Remove the copies of its state as well
 -y --yes              Don't ask
 """, ("rm", "delete")),
-    "stack output": Command("Show a stack's outputs", "stack.output", "[property-name]", _STACK + """
+    "stack rename": Command("Give a stack another name", "stack.rename", "<new-stack-name>", _STACK),
+    "stack get": Command("Show a stack, as `pulumi stack` does", "stack_view.show", "", _STACK + _SHOW),
+    "stack output": Command("Show a stack's outputs", "stack_view.output", "[property-name]", _STACK + """
 -j --json          Print JSON
    --shell         Print a shell script
    --show-secrets  Outputs that are secret in plain text
 """),
-    "stack export": Command("Print a stack's deployment", "stack.export", "", _STACK + """
+    "stack export": Command("Print a stack's deployment", "stack_deployment.export", "", _STACK + """
    --file=string     Write it to a file
    --show-secrets    With secrets in plain text
-   --version=string  That after an earlier update
+   --version=string  That after an earlier update: a file backend can't
 """),
-    "stack import": Command("Replace a stack's deployment", "state.import_", "", _STACK + """
+    "stack import": Command("Replace a stack's deployment", "stack_deployment.import_", "", _STACK + """
    --file=string  Read it from a file
--f --force        Even if it is another stack's
+-f --force        Even if it is another stack's, or has errors
 """),
-    "stack history": Command("Show what was done with a stack", "stack.history", "", _STACK + _JSON + """
+    "stack change-secrets-provider": Command("Encrypt a stack's secrets anew", "stack_deployment.change_secrets_provider", "<new-secrets-provider>", _STACK),
+    "stack history": Command("Show what was done with a stack", "stack_view.history", "", _STACK + _JSON + """
    --full-dates     Whole dates
    --show-secrets   Secret configuration in plain text
    --page=int       Which page
    --page-size=int  How many a page
 """, ("hist",)),
+    "stack graph": Command("Write a stack's dependencies to a file, in DOT", "graph.graph", "<filename>", _STACK + """
+   --dependency-edge-color=string  The colour of dependencies
+   --parent-edge-color=string      The colour of parents
+   --ignore-dependency-edges       Leave dependencies out
+   --ignore-parent-edges           Leave parents out
+   --short-node-name               Names in place of URNs
+   --dot-fragment=string           DOT to put at the top
+"""),
+    "stack tag": Command("Manage a stack's tags", flags=_STACK),
+    "stack tag list": Command("List a stack's tags", "tag.ls", "", _STACK + _JSON, ("ls",)),
+    "stack tag get": Command("Print a tag", "tag.get", "<name>", _STACK),
+    "stack tag set": Command("Set a tag", "tag.set_", "<name> <value>", _STACK),
+    "stack tag remove": Command("Remove a tag", "tag.rm", "<name>", _STACK, ("rm", "delete")),
     "config": Command("List a stack's configuration, and manage it", "config.show", "", _CONFIG + """
 -j --json          Print JSON
    --show-secrets  Secrets in plain text
@@ -188,7 +206,7 @@ _STACKS = {
    --secret       Encrypt it
    --raw          Keep the line ends at the end of standard input
    --type=string  string, bool, int or float
-"""),
+""", exclusive=(("secret", "plaintext", "type"),)),
     "config set-all": Command("Set several values", "config.set_all", "", _CONFIG + """
    --path            The keys are paths into structures
    --plaintext=list  KEY=VALUE
@@ -197,6 +215,10 @@ _STACKS = {
 """),
     "config remove": Command("Remove a configuration value", "config.rm", "<key>", _CONFIG + "   --path  The key is a path into a structure\n", ("rm", "delete")),
     "config remove-all": Command("Remove several configuration values", "config.rm_all", "<key>...", _CONFIG + "   --path  The keys are paths into structures\n", ("rm-all", "delete-all")),
+    "config copy": Command("Copy configuration to another stack", "config.cp", "[key]", _CONFIG + """
+-d --dest=string  The other stack
+   --path         The key is a path into a structure
+""", ("cp",)),
     "config refresh": Command("Take over the last operation's configuration", "config.refresh", "", _CONFIG + "-f --force  Keep no copy of the file\n"),
     "cancel": Command("Remove a stack's locks", "stack.cancel", "[stack-name]", _STACK + "-y --yes  Don't ask\n"),
 }  # fmt: skip
@@ -231,6 +253,23 @@ _STATES = {
 }  # fmt: skip
 
 _OTHERS = {
+    "login": Command("Use a folder for the state", "session.login", "[url]", """
+-c --cloud-url=string      The same as the argument
+   --default-org=string    Only Pulumi Cloud has organizations
+   --insecure              Nothing: a folder has no certificate
+   --interactive           Nothing: there is nothing to choose from
+-l --local                 The home folder: file://~
+   --oidc-expiration=refused
+   --oidc-org=refused
+   --oidc-team=refused
+   --oidc-token=refused
+   --oidc-user=refused
+"""),
+    "logout": Command("Forget a backend", "session.logout", "[url]", """
+   --all               Forget all
+-c --cloud-url=string  The same as the argument
+-l --local             The home folder: file://~
+"""),
     "whoami": Command("Show who you are and where state is", "session.whoami", "", _JSON + "-v --verbose  With the backend\n"),
     "version": Command("Print the version", "session.version"),
     "plugin": Command("Manage plugins"),
@@ -253,9 +292,9 @@ COMMANDS = {**_OPERATIONS, **_STACKS, **_STATES, **_OTHERS}
 
 # What only the official CLI does: refused by name, whatever follows.
 ONLY_OFFICIAL = {
-    "about", "api", "config copy", "config cp", "config env", "console", "convert", "convert-trace", "deployment", "do", "env",
-    "esc", "events", "gen-completion", "completion", "gen-markdown", "import", "insights", "install", "login", "logout", "logs",
-    "neo", "new", "org", "package", "plugin run", "policy", "project", "replay-events", "schema", "stack change-secrets-provider",
-    "stack drift", "stack get", "stack graph", "stack history events", "stack migrate", "stack rename", "stack schedule",
-    "stack tag", "stack webhook", "state edit", "template", "view-trace", "watch",
+    "about", "api", "config env", "console", "convert", "convert-trace", "deployment", "do", "env",
+    "esc", "events", "gen-completion", "completion", "gen-markdown", "import", "insights", "install", "logs",
+    "neo", "new", "org", "package", "plugin run", "policy", "project", "replay-events", "schema",
+    "stack drift", "stack history events", "stack migrate", "stack schedule",
+    "stack webhook", "state edit", "template", "view-trace", "watch",
 }  # fmt: skip

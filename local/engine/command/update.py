@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from local.engine import urn as urns
 from local.engine.command import target as limits
 from local.engine.command.flags import TRUE
+from local.engine.command.printing import skip_confirmations
 from local.engine.display import colour, prompt
 from local.engine.display.event_log import Log
 from local.engine.display.events import Event, Stream
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 EXPECTED_NO_CHANGES = 7
 CANCELLED = 8
+NOT_CONFIRMED = 2
 
 _KINDS = {"up": "update", "update": "update", "preview": "update", "refresh": "refresh", "destroy": "destroy"}
 
@@ -40,14 +42,23 @@ def run(arguments: Arguments) -> int:
     _refuse(arguments, kind)
     interactive = _interactive(arguments)
     preview_only = command == "preview" or arguments.has("--preview-only")
-    skip_preview = arguments.has("--skip-preview") or os.environ.get("PULUMI_SKIP_CONFIRMATIONS") == "true"
-    if not preview_only and not interactive and not (arguments.has("--yes") or skip_preview):
+    skip_preview = arguments.has("--skip-preview")
+    confirmed = arguments.has("--yes") or skip_confirmations()
+    if not preview_only and not interactive and not (confirmed or skip_preview):
         raise EngineError(
-            "--yes or --skip-preview must be passed in to proceed when running in non-interactive mode"
+            "--yes or --skip-preview or --preview-only must be passed in to proceed when running in non-interactive mode",
+            exit_code=1 if kind == "refresh" else NOT_CONFIRMED,
         )
-    stack = stacks.open_(arguments.value("--stack"), arguments.value("--config-file"))
+    stack = stacks.open_(
+        arguments.value("--stack"), arguments.value("--config-file"), offers_new=command in {"up", "preview"}
+    )
+    stack.purpose = "getting stack configuration: get stack secrets manager: "
+    stack.project.require_python()
+    stacks.require_own_project(stack.store, stack.project)
     stack.derive_key_meanwhile()
     _set_config(arguments, stack)
+    if not arguments.has("--skip-config-validation"):
+        stack.check_config()
     if arguments.has("--exclude-protected") and (text := limits.nothing_unprotected(stack.state())):
         print(text)  # noqa: T201
         return 0
@@ -59,7 +70,7 @@ def run(arguments: Arguments) -> int:
         code = _preview(arguments, stack, kind, quiet=arguments.has("--json"), seen=seen)
         if code != 0:
             return code
-        if not arguments.has("--yes") and not prompt.confirm(kind, seen, _display_options(arguments)):
+        if not confirmed and not prompt.confirm(kind, seen, _display_options(arguments)):
             return 1
     return _update(arguments, stack, kind)
 
@@ -128,12 +139,10 @@ def _packs(arguments: Arguments, kind: str) -> tuple[PackSource, ...]:
 
 
 def _set_config(arguments: Arguments, stack: Stack) -> None:
-    from local.engine.workspace.config import adjusted  # noqa: PLC0415
-
     for pair in arguments.all("--config"):
         key, _, value = pair.partition("=")
         path = arguments.has("--config-path")
-        stack.config.set(key, adjusted(value) if path else value, path=path)
+        stack.config.set(key, value, path=path)
     if arguments.all("--config"):
         stack.config.save()
 
@@ -195,8 +204,8 @@ def _after_destroy(arguments: Arguments, stack: Stack) -> None:
     if arguments.has("--remove"):
         stack.store.remove()
         stack.config.file.unlink(missing_ok=True)
-        if projects.selected_stack(stack.project) == stack.name:
-            projects.select_stack(stack.project, "")
+        if projects.selected_stack(stack.project, stack.store.backend) == stack.store.qualified_name:
+            projects.select_stack(stack.project, stack.store.backend, "")
         print(f"The resources in the stack have been deleted, and stack '{stack.name}' has been removed.")  # noqa: T201
     elif protected := _excludes(arguments, stack):
         print(  # noqa: T201

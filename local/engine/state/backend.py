@@ -89,8 +89,8 @@ class Backend:
     root: Path
 
     @classmethod
-    def from_url(cls, url: str) -> Backend:
-        """The backend of a `file://` URL; other backends are refused."""
+    def from_url(cls, url: str, *, problem: str = "") -> Backend:
+        """The backend of a `file://` URL; other backends are refused. `problem` is what to say of a missing folder."""
         parts = urllib.parse.urlsplit(url)
         if parts.scheme != "file":
             raise UnsupportedError(f"the backend {parts.scheme}:// (PULUMI_BACKEND_URL; file:// is)")
@@ -99,7 +99,9 @@ class Backend:
             location = str(Path(location).expanduser())
         root = Path(location or ".").resolve()
         if not root.is_dir():
-            raise EngineError(f"PULUMI_BACKEND_URL names the folder {root}, which isn't there; make it first")
+            raise EngineError(
+                problem or f'unable to open state directory "{url}": stat {root}: no such file or directory'
+            )
         return cls(url=url, root=root / ".pulumi")
 
     def prepare(self) -> None:
@@ -236,13 +238,24 @@ class StackStore:
         return [json.loads(_unpacked(file.read_bytes())) for file in files if file.suffix in {".json", _GZIP}]
 
     def remove(self) -> None:
-        """Forget the stack and its history; backups stay."""
-        path = self.path
-        path.unlink()
-        for suffix in (".attrs", ".bak", ".bak.attrs"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        """Forget the stack and its history; its last state stays as `.bak`, and so do backups."""
+        self.retire()
         shutil.rmtree(self._folder("history"), ignore_errors=True)
         shutil.rmtree(self.journal, ignore_errors=True)
+
+    def retire(self) -> None:
+        """Turn the state file into a backup, which no command takes for a stack."""
+        path = self.path
+        path.replace(path.with_name(path.name + ".bak"))
+        for suffix in (".attrs", ".bak.attrs"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+    def move_history(self, new: StackStore) -> None:
+        """Give the history to a stack's new name."""
+        target = new._folder("history")
+        for file in sorted(self._folder("history").glob(f"{self.stack}-*")):
+            target.mkdir(parents=True, exist_ok=True)
+            file.replace(target / f"{new.stack}-{file.name.rpartition('-')[2]}")
 
     def lock(self) -> contextlib.AbstractContextManager[list[str]]:
         """Hold the stack; gives what to tell the user about locks of dead processes that were taken over."""

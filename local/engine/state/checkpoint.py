@@ -98,9 +98,9 @@ def dump(
     return "".join(parts)
 
 
-def empty(stack: str) -> str:
+def empty(stack: str, salt: str) -> str:
     """The state file of a stack that was made and never deployed."""
-    return compact({"version": 3, "checkpoint": {"stack": stack}}) + "\n"
+    return dump(stack, salt, (), ())
 
 
 def unreadable(source: str, reason: str) -> EngineError:

@@ -66,7 +66,10 @@ def from_environment() -> str:
         try:
             return Path(file).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise EngineError(f"PULUMI_CONFIG_PASSPHRASE_FILE can't be read: {error}") from error
+            reason = (error.strerror or "").lower()
+            raise EngineError(
+                f"unable to read PULUMI_CONFIG_PASSPHRASE_FILE: open {Path(file).resolve()}: {reason}"
+            ) from error
     raise EngineError(
         "passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables"
     )
@@ -84,12 +87,12 @@ def open_(passphrase: str, state: str) -> Crypter:
     """The crypter of a stack's `encryptionsalt`; raises EngineError if the passphrase isn't the one it was made with."""
     version, salt, probe = [*state.split(":", 2), "", ""][:3]
     if version != "v1" or not probe:
-        raise EngineError("get stack secrets manager: malformed state value")
+        raise EngineError("malformed state value")
     crypter = Crypter(_key(passphrase, base64.b64decode(salt)), state)
     try:
         correct = crypter.decrypt(probe) == _PROBE
     except EngineError:
         correct = False
     if not correct:
-        raise EngineError("get stack secrets manager: incorrect passphrase")
+        raise EngineError("incorrect passphrase")
     return crypter

@@ -1,8 +1,8 @@
-"""A stack's configuration file, Pulumi.STACK.yaml: reading, decrypting, editing."""
+"""A stack's configuration file, Pulumi.STACK.yaml: reading, editing."""
 
 from __future__ import annotations
 
-import json
+import datetime as dt
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,16 +11,33 @@ import yaml
 
 from local.engine.error import EngineError, UnsupportedError
 from local.engine.state.backend import write_atomically
+from local.engine.workspace import project_config
 from local.engine.workspace.config_text import rewritten
+from local.engine.workspace.config_value import (
+    coerced,
+    encrypted,
+    found,
+    is_object,
+    is_secret,
+    parse_path,
+    placed,
+    plain,
+    recrypted,
+    text,
+    without,
+)
 from local.engine.workspace.project import Loader
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.engine.state.passphrase import Crypter
     from local.engine.workspace.project import Project
 
-_SECURE = "secure"
+__all__ = [
+    "StackConfig", "coerced", "encrypted", "found", "is_object", "is_secret", "load", "plain", "recrypted", "text",
+]  # fmt: skip
+
+_NAMESPACED = re.compile(r"[^:]*:(?:config:)?[^:]*")
 
 
 @dataclass
@@ -42,53 +59,88 @@ class StackConfig:
         return {self.full_key(str(key)): value for key, value in (self.document.get("config") or {}).items()}
 
     def full_key(self, key: str) -> str:
-        """`NAMESPACE:NAME`; the project's namespace if the key has none."""
-        return key if ":" in key else f"{self.project.name}:{key}"
+        """`NAMESPACE:NAME`; the project's namespace if the key has none. Raises EngineError for what isn't a key."""
+        full = key if ":" in key else f"{self.project.name}:{key}"
+        if not _NAMESPACED.fullmatch(full):
+            raise EngineError(
+                f"could not parse {key} as a configuration key (configuration keys should be of the form "
+                "`<namespace>:<name>`)"
+            )
+        namespace, _, name = full.partition(":")
+        return f"{namespace}:{name.removeprefix('config:')}"
+
+    def shown(self, key: str) -> str:
+        """A full key as people read it: without the project's own namespace."""
+        return key.removeprefix(f"{self.project.name}:")
+
+    def split(self, key: str, *, path: bool) -> tuple[str, list[str | int]]:
+        """The full key and the path in its value that a word of the command line names."""
+        if not path:
+            return self._full(key), []
+        match = re.match(r"[^.\[]+(?=[.\[])", key)
+        full = self._full(match[0]) + key[match.end() :] if match else self._full(key)
+        namespace, _, name = full.partition(":")
+        first, *rest = parse_path(name)
+        return f"{namespace}:{first}", rest
+
+    def _full(self, key: str) -> str:
+        try:
+            return self.full_key(key)
+        except EngineError as error:
+            raise EngineError(f"invalid configuration key: {error}") from error
 
     def merged(self) -> dict[str, Any]:
         """The values with the project's defaults under them."""
-        defaults: dict[str, Any] = {}
-        for key, value in (self.project.settings.get("config") or {}).items():
-            if isinstance(value, dict) and ("value" in value or "default" in value or "type" in value):
-                if "value" in value or "default" in value:
-                    defaults[self.full_key(key)] = value.get("value", value.get("default"))
-            else:
-                defaults[self.full_key(key)] = value
-        return {**defaults, **self.values}
+        return project_config.applied(self.project, self.values)
+
+    def get(self, key: str, path: list[str | int]) -> tuple[Any, bool]:
+        """A value, the project's default included, and whether there is one."""
+        values = self.merged()
+        return found(values[key], path) if key in values else (None, False)
 
     def set(self, key: str, value: Any, *, path: bool = False) -> None:
-        """Set a value; with `path`, the key is a path into a structure."""
-        name, *rest = parse_path(key) if path else [key]
-        full = self.full_key(str(name))
-        config = self.document.setdefault("config", {}) or {}
-        self.document["config"] = config
-        stored = full if full in config or str(name) not in config else str(name)
-        config[stored] = _placed(config.get(stored), rest, value) if rest else value
+        """Set a value; with `path`, the key is a path into a structure, in which texts become what they look like."""
+        full, rest = self.split(key, path=path)
+        config = self._written()
+        stored = self._stored(full)
+        if rest:
+            inner = coerced(value) if isinstance(value, str) else value
+            value = placed(config.get(stored), [full.partition(":")[2]], rest, inner)
+        config[stored] = value
+
+    def set_typed(self, key: str, value: Any, *, path: bool) -> None:
+        """The same for a value that stays as it is."""
+        full, rest = self.split(key, path=path)
+        config = self._written()
+        stored = self._stored(full)
+        config[stored] = placed(config.get(stored), [full.partition(":")[2]], rest, value)
 
     def remove(self, key: str, *, path: bool = False) -> None:
         """Remove a value, if it is there."""
-        name, *rest = parse_path(key) if path else [key]
-        config = self.document.get("config") or {}
-        for stored in (self.full_key(str(name)), str(name)):
-            if stored not in config:
-                continue
+        full, rest = self.split(key, path=path)
+        config = self._written()
+        stored = self._stored(full)
+        if stored in config:
             if rest:
-                target = config[stored]
-                for part in rest[:-1]:
-                    target = target[part]
-                if isinstance(target, dict):
-                    target.pop(rest[-1], None)
-                elif isinstance(rest[-1], int) and rest[-1] < len(target):
-                    del target[rest[-1]]
+                config[stored] = without(config[stored], rest)
             else:
                 del config[stored]
         if not config:
             self.document.pop("config", None)
 
+    def _written(self) -> dict[str, Any]:
+        if self.document.get("config") is None:
+            self.document["config"] = {}
+        return self.document["config"]
+
+    def _stored(self, full: str) -> str:
+        """How the file spells a key."""
+        return next((key for key in self._written() if self.full_key(str(key)) == full), full)
+
     def save(self) -> None:
         """Write the file."""
-        text = self.file.read_text(encoding="utf-8") if self.file.is_file() else ""
-        write_atomically(self.file, rewritten(text, self.document))
+        before = self.file.read_text(encoding="utf-8") if self.file.is_file() else ""
+        write_atomically(self.file, rewritten(before, self.document))
 
 
 def load(project: Project, stack: str, file: Path | None = None) -> StackConfig:
@@ -100,93 +152,26 @@ def load(project: Project, stack: str, file: Path | None = None) -> StackConfig:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader) or {}  # noqa: S506 - it is the safe one
     except yaml.YAMLError as error:
         raise EngineError(f"{path} is not YAML: {str(error).splitlines()[-1].strip()}") from error
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or not isinstance(document.get("config") or {}, dict):
         raise EngineError(f"{path} must be a mapping with the key `config`")
     provider = document.get("secretsprovider")
     if provider not in {None, "", "passphrase", "default"}:
         raise UnsupportedError(f"the secrets provider '{provider}' of {path.name}")
     if document.get("environment"):
         raise UnsupportedError(f"`environment` (Pulumi ESC) of {path.name}")
+    if document.get("config"):
+        # At the top, numbers and booleans are texts to Pulumi.
+        document["config"] = {
+            key: value if value is None or is_object(value) or is_secret(value) else text(value)
+            for key, value in _dated(document["config"]).items()
+        }
     return StackConfig(path, project, document)
 
 
-def is_secret(value: Any) -> bool:
-    """Whether a stored value, or anything in it, is encrypted."""
+def _dated(value: Any) -> Any:
+    """Dates of YAML are texts to Pulumi."""
     if isinstance(value, dict):
-        return _is_ciphertext(value) or any(is_secret(item) for item in value.values())
-    return isinstance(value, list) and any(is_secret(item) for item in value)
-
-
-def _is_ciphertext(value: dict[str, Any]) -> bool:
-    return set(value) == {_SECURE} and isinstance(value[_SECURE], str)
-
-
-def plain(value: Any, crypter: Crypter | None) -> Any:
-    """A stored value decrypted; without a crypter, secrets read `[secret]`."""
-    if isinstance(value, dict):
-        if _is_ciphertext(value):
-            return crypter.decrypt(value[_SECURE]) if crypter else "[secret]"
-        return {key: plain(item, crypter) for key, item in value.items()}
+        return {key: _dated(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [plain(item, crypter) for item in value]
-    return value
-
-
-def text(value: Any) -> str:
-    """A plain value as programs get it: JSON for structures, YAML's own words for the rest."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (dict, list)):
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return "" if value is None else str(value)
-
-
-def encrypted(value: str, crypter: Crypter) -> dict[str, str]:
-    """A text as it is stored encrypted."""
-    return {_SECURE: crypter.encrypt(value)}
-
-
-def adjusted(value: str) -> Any:
-    """What `config set --path` stores for a text: booleans and whole numbers as such."""
-    if value in {"true", "false"}:
-        return value == "true"
-    if re.fullmatch(r"-?(0|[1-9]\d*)", value):
-        return int(value)
-    return value
-
-
-_PART = re.compile(r'\.?([^.\[\]"]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]')
-
-
-def parse_path(key: str) -> list[str | int]:
-    """`ns:a.b[0]["c"]` as its parts; raises EngineError where it isn't one."""
-    parts: list[str | int] = []
-    position = 0
-    while position < len(key):
-        match = _PART.match(key, position)
-        if match is None:
-            raise EngineError(f"invalid configuration key '{key}': not a path such as a.b[0]")
-        name, index, quoted = match.groups()
-        parts.append(int(index) if index is not None else name if name is not None else quoted)
-        position = match.end()
-    if not parts or not isinstance(parts[0], str):
-        raise EngineError(f"invalid configuration key '{key}': it must start with a name")
-    return parts
-
-
-def _placed(container: Any, path: list[str | int], value: Any) -> Any:
-    """The container with a value at a path in it, made as needed."""
-    if not path:
-        return value
-    part, *rest = path
-    if isinstance(part, int):
-        items = list(container) if isinstance(container, list) else []
-        if part > len(items):
-            raise EngineError(f"config path: index {part} is out of range of a list of {len(items)}")
-        if part == len(items):
-            items.append(None)
-        items[part] = _placed(items[part], rest, value)
-        return items
-    fields = dict(container) if isinstance(container, dict) and not _is_ciphertext(container) else {}
-    fields[part] = _placed(fields.get(part), rest, value)
-    return fields
+        return [_dated(item) for item in value]
+    return str(value) if isinstance(value, (dt.date, dt.datetime)) else value

@@ -13,7 +13,9 @@ import yaml
 
 from local.engine.error import EngineError, UnsupportedError
 from local.engine.state.backend import Backend, write_atomically
+from local.engine.workspace import project_config
 
+NOT_LOGGED_IN = 3
 _NAMES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -29,6 +31,13 @@ class Project:
     def name(self) -> str:
         """The project's name."""
         return self.settings["name"]
+
+    def require_python(self) -> None:
+        """Raise UnsupportedError for a program in another language."""
+        runtime = self.settings.get("runtime")
+        name = runtime.get("name") if isinstance(runtime, dict) else runtime
+        if name != "python":
+            raise UnsupportedError(f"the runtime '{name or ''}' of {self.file.name}")
 
     @property
     def folder(self) -> Path:
@@ -72,31 +81,73 @@ def _own_python() -> str:
     return sys.executable
 
 
-def find(start: Path) -> Project:
-    """The project of a folder or of the nearest folder above it."""
+class NoProjectError(EngineError):
+    """There is no Pulumi.yaml here."""
+
+
+def find(start: Path, shown: str | None = None) -> Project:
+    """The project of a folder or of the nearest folder above it; `shown` is the folder as the error names it."""
     for folder in (start, *start.parents):
         for name in _NAMES:
             file = folder / name
             if file.is_file():
                 return _read(file)
-    raise EngineError(
+    raise NoProjectError(
         "no Pulumi.yaml project file found (searching upwards from "
-        f"{start}). If you have not created a project yet, use `pulumi new` to do so"
+        f"{start if shown is None else shown}). If you have not created a project yet, use `pulumi new` to do so: no project "
+        "file found"
     )
+
+
+def here() -> Project | None:
+    """The project of the working folder, if there is one."""
+    try:
+        return find(Path.cwd())
+    except NoProjectError:
+        return None
+
+
+def absent(name: str) -> Project:
+    """What stands for the project of a stack that is named in full where there is no Pulumi.yaml."""
+    return Project(file=Path.cwd() / _NAMES[0], settings={"name": name, "runtime": "python"})
 
 
 def _read(file: Path) -> Project:
     try:
         settings = yaml.load(file.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - it is the safe one
     except yaml.YAMLError as error:
-        raise EngineError(f"{file} is not YAML: {str(error).splitlines()[-1].strip()}") from error
-    if not isinstance(settings, dict) or not settings.get("name"):
-        raise EngineError(f"{file} has no `name`, which is part of every URN; add `name: my-project`")
-    runtime = settings.get("runtime")
-    name = runtime.get("name") if isinstance(runtime, dict) else runtime
-    if name != "python":
-        raise UnsupportedError(f"the runtime '{name}' of {file.name}")
+        # One line, without the marks of where it is in which stream.
+        told = " ".join(line.strip() for line in str(error).splitlines())
+        raise EngineError(f"could not unmarshal '{file}': invalid YAML file: {told}") from error
+    if problem := _problem(settings):
+        raise EngineError(f"could not validate '{file}': {problem}")
+    if isinstance(settings.get("config"), str):
+        settings["stackConfigDir"] = settings.pop("config")
+    if problem := project_config.problem(settings):
+        raise EngineError(f"could not unmarshal '{file}': {problem}")
     return Project(file=file, settings=settings)
+
+
+def _problem(settings: Any) -> str:
+    """What makes a file no project."""
+    if not isinstance(settings, dict):
+        kind = {type(None): "<nil>", str: "string", list: "[]interface {}"}.get(type(settings), "number")
+        return f"expected project to be an object, was '{kind}'"
+    if "name" not in settings:
+        return "project is missing a 'name' attribute"
+    if not isinstance(settings["name"], str) or not settings["name"]:
+        return "project is missing a non-empty string 'name' attribute"
+    wrong = [
+        f"#/{key}: expected {expected}"
+        for key, kinds, expected in (
+            ("backend", dict, "object or null"),
+            ("config", (dict, str), "object or string or null"),
+            ("runtime", (dict, str), "string or object"),
+            ("main", str, "string or null"),
+        )
+        if settings.get(key) is not None and not isinstance(settings[key], kinds)
+    ]
+    return "; ".join(wrong)
 
 
 def home() -> Path:
@@ -115,7 +166,9 @@ def backend(project: Project | None) -> Backend:
             url = json.loads(credentials.read_text(encoding="utf-8")).get("current")
     if not url:
         raise EngineError(
-            "PULUMI_BACKEND_URL must be set to a folder to keep state in, such as file://$HOME/.pulumi-state"
+            "PULUMI_BACKEND_URL must be set to a folder to keep state in, such as file://$HOME/.pulumi-state, or "
+            "`pulumi login file://FOLDER` be called; Pulumi Cloud is not supported by the embedded engine",
+            exit_code=NOT_LOGGED_IN,
         )
     found = Backend.from_url(url)
     found.prepare()
@@ -127,18 +180,30 @@ def _workspace_file(project: Project) -> Path:
     return home() / "workspaces" / f"{project.name}-{hashlib.sha1(path.encode()).hexdigest()}-workspace.json"  # noqa: S324 - the official file name
 
 
-def selected_stack(project: Project) -> str:
-    """The stack `pulumi stack select` chose, or an empty text."""
+def _workspace(project: Project) -> dict[str, Any]:
     file = _workspace_file(project)
-    if not file.is_file():
-        return ""
-    name = json.loads(file.read_text(encoding="utf-8")).get("stack") or ""
-    return name.rsplit("/", 1)[-1]
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
-def select_stack(project: Project, stack: str) -> None:
+def selected_stack(project: Project, backend: Backend) -> str:
+    """The stack `pulumi stack select` chose with this backend, as `organization/PROJECT/STACK`, or an empty text."""
+    settings = _workspace(project)
+    # Older versions kept one for all backends.
+    return (settings.get("stacks") or {}).get(backend.url) or settings.get("stack") or ""
+
+
+def select_stack(project: Project, backend: Backend, qualified_name: str) -> None:
     """Remember which stack commands without --stack mean; an empty text forgets it."""
+    settings = _workspace(project)
+    chosen = {**(settings.get("stacks") or {}), backend.url: qualified_name}
+    if not qualified_name:
+        del chosen[backend.url]
+        settings.pop("stack", None)
+    settings.pop("stacks", None)
+    if chosen:
+        settings["stacks"] = chosen
     file = _workspace_file(project)
-    settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    settings["stack"] = f"organization/{project.name}/{stack}" if stack else ""
-    write_atomically(file, json.dumps(settings))
+    if settings:
+        write_atomically(file, json.dumps(settings))
+    else:
+        file.unlink(missing_ok=True)

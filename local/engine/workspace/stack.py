@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.engine.error import EngineError
 from local.engine.state import checkpoint, passphrase
-from local.engine.state.backend import ORGANIZATION, StackStore
+from local.engine.state.backend import NO_SUCH_STACK, ORGANIZATION, StackStore
 from local.engine.state.recovery import Recovery, recover
-from local.engine.workspace import config, project
+from local.engine.workspace import config, project, project_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from local.engine.state.backend import Backend
     from local.engine.state.checkpoint import Deployment
     from local.engine.state.passphrase import Crypter
     from local.engine.workspace.project import Project
+
+_LONGEST = 100
 
 
 class Stack:
@@ -30,6 +34,7 @@ class Stack:
         self.project = home
         self.config = config.load(home, store.stack, Path(config_file) if config_file else None)
         self._crypter: Crypter | None = None
+        self.purpose = ""  # what the key is for, as errors begin
         self._deriving: threading.Thread | None = None
 
     @property
@@ -37,13 +42,20 @@ class Stack:
         """The stack's name."""
         return self.store.stack
 
+    @property
+    def shown_name(self) -> str:
+        """The name as messages have it: in full for another project's stack."""
+        if self.store.project == self.project.name and self.project.file.exists():
+            return self.store.stack
+        return self.store.qualified_name
+
     def derive_key_meanwhile(self) -> None:
-        """Start deriving the key, which takes a third of a second, in a thread."""
-        try:
-            phrase = passphrase.from_environment()
-        except EngineError:
-            return
+        """Start deriving the key, which takes a third of a second, in a thread; raises EngineError without a passphrase."""
         if salt := self.config.salt:
+            try:
+                phrase = passphrase.from_environment()
+            except EngineError as error:
+                raise EngineError(self.purpose + str(error)) from error
             self._deriving = threading.Thread(target=passphrase.derive, args=(phrase, salt), daemon=True)
             self._deriving.start()
 
@@ -54,13 +66,15 @@ class Stack:
             if self._deriving is not None:
                 self._deriving.join()
             salt = self.config.salt or checkpoint.salt_of(self.store.read())
-            phrase = passphrase.from_environment()
             try:
+                phrase = passphrase.from_environment()
                 self._crypter = passphrase.open_(phrase, salt) if salt else passphrase.new(phrase)
             except EngineError as error:
-                raise EngineError(f"getting stack configuration: {error}") from error
-            if self.config.salt != self._crypter.state:
-                self.config.document = {"encryptionsalt": self._crypter.state, **self.config.document}
+                raise EngineError(self.purpose + str(error)) from error
+            if self.config.salt != self._crypter.state and self.project.file.exists():
+                if not self.config.file.is_file():
+                    self.config.document = {"encryptionsalt": "", **self.config.document}
+                self.config.document["encryptionsalt"] = self._crypter.state
                 self.config.save()
         return self._crypter
 
@@ -74,42 +88,119 @@ class Stack:
             with contextlib.suppress(EngineError), self.store.lock():
                 recover(self.store, lambda: self.crypter, wait=False)
 
-    def state(self) -> Deployment:
-        """The stack's resources, secrets decrypted."""
+    @property
+    def state_crypter(self) -> Crypter:
+        """Opens the secrets of the state, whose salt is another one after the configuration file was copied or lost."""
+        salt = checkpoint.salt_of(self.store.read())
+        if not salt or salt == self.config.salt:
+            return self.crypter
+        return passphrase.open_(passphrase.from_environment(), salt)
+
+    def state(self, *, keep: bool = True) -> Deployment:
+        """The stack's resources, secrets decrypted; without `keep`, they are encrypted anew when they are written."""
         latest = self.store.read()
-        salt = checkpoint.salt_of(latest)
         if not latest.get("resources") and not latest.get("pending_operations"):
             return checkpoint.load(latest, str)
-        if salt and salt != self.crypter.state:
-            other = passphrase.open_(passphrase.from_environment(), salt)
-            return checkpoint.load(latest, other.decrypt, keep=False)
-        return checkpoint.load(latest, self.crypter.decrypt)
+        crypter = self.state_crypter
+        return checkpoint.load(latest, crypter.decrypt, keep=keep and crypter.state == self.crypter.state)
+
+    def check_config(self) -> None:
+        """Raise EngineError unless the configuration is what the project declares."""
+        if declared := project_config.declared(self.project.settings):
+            values = self.config.merged()
+            typed = any(row.get("type") for row in declared.values())
+            crypter = self.crypter if typed and any(map(config.is_secret, values.values())) else None
+            try:
+                project_config.check(self.project, self.name, values, crypter)
+            except EngineError as error:
+                raise EngineError(f"validating stack config: {error}") from error
+
+    def copy_config(self, other: Stack, key: str = "", *, path: bool = False) -> None:
+        """Give another stack this one's configuration, or one value of it, its secrets encrypted anew."""
+        chosen = self.config.values
+        rest: list[str | int] = []
+        if key:
+            full, rest = self.config.split(key, path=path)
+            value, there = config.found(chosen.get(full), rest)
+            if full not in chosen or not there:
+                raise EngineError(
+                    f"configuration key '{self.config.shown(self.config.split(key, path=False)[0])}' not found for stack "
+                    f"'{self.shown_name}'"
+                )
+            chosen = {key: value}
+        for name, value in chosen.items():
+            if config.is_secret(value):
+                value = config.recrypted(value, self.crypter, other.crypter)  # noqa: PLW2901 - the same value, under another key
+            other.config.set_typed(name, value, path=bool(rest))
+        if chosen:
+            other.config.save()
 
 
-def locate(name: str, home: Project) -> StackStore:
-    """The files of the stack `NAME`, `PROJECT/NAME` or `organization/PROJECT/NAME`."""
+def check_name(name: str) -> None:
+    """Raise EngineError for what can't be a stack's name."""
+    if not name:
+        raise EngineError("a stack name may not be empty")
+    if len(name) > _LONGEST:
+        raise EngineError(f"a stack name cannot exceed {_LONGEST} characters")
+    if wrong := re.search(r"[^A-Za-z0-9_.-]", name):
+        raise EngineError(
+            "a stack name may only contain alphanumeric, hyphens, underscores, or periods: invalid character "
+            f"{wrong[0]!r} at position {wrong.start()}"
+        )
+
+
+def locate(name: str, home: Project | None, backend: Backend | None = None) -> StackStore:
+    """The files of the stack `NAME`, `organization/NAME` or `organization/PROJECT/NAME`; `home` gives the project."""
+    if not name:
+        raise EngineError("stack name must not be empty")
     parts = name.split("/")
-    if len(parts) > 3 or (len(parts) == 3 and parts[0] != ORGANIZATION):
+    organization = parts[0] if len(parts) in {2, 3} else ORGANIZATION
+    if organization != ORGANIZATION:
+        raise EngineError(f"organization name must be '{ORGANIZATION}'")
+    owner = parts[1] if len(parts) == 3 else home.name if home else ""
+    if not owner:
         raise EngineError(
-            f"stack name '{name}' must be STACK or {ORGANIZATION}/PROJECT/STACK with a file backend"
+            "no Pulumi.yaml project file found; either run this command from a directory containing a Pulumi project, or "
+            "pass the fully qualified stack name (organization/project/stack)"
         )
-    owner = parts[-2] if len(parts) > 1 else home.name
-    if owner != home.name:
-        raise EngineError(f'provided project name "{owner}" doesn\'t match Pulumi.yaml')
-    return StackStore(project.backend(home), home.name, parts[-1])
+    stack = parts[-1] if len(parts) <= 3 else ""
+    check_name(stack)
+    return StackStore(backend or project.backend(home), owner, stack)
 
 
-def open_(name: str, config_file: str = "") -> Stack:
-    """The stack of a command: the one named, else the selected one."""
-    home = project.find(Path.cwd())
-    chosen = name or os.environ.get("PULUMI_STACK", "") or project.selected_stack(home)
-    if not chosen:
-        raise EngineError(
-            "no stack selected; please use `pulumi stack select` or `pulumi stack init` to choose one"
-        )
-    store = locate(chosen, home)
-    store.require()
-    return Stack(store, home, config_file)
+def require_own_project(store: StackStore, home: Project) -> None:
+    """Raise EngineError for another project's stack, which this project's program can't change."""
+    if store.project != home.name:
+        raise EngineError(f'provided project name "{store.project}" doesn\'t match Pulumi.yaml')
+
+
+def current(home: Project | None, backend: Backend) -> StackStore | None:
+    """The stack that PULUMI_STACK names or that was selected, if it is there."""
+    name = os.environ.get("PULUMI_STACK")
+    if name is None:
+        name = project.selected_stack(home, backend) if home else ""
+    if not name:
+        return None
+    store = locate(name, home, backend)
+    return store if store.exists() else None
+
+
+def open_(name: str, config_file: str = "", *, offers_new: bool = False) -> Stack:
+    """The stack of a command: the one named, else the selected one; `offers_new`: on a terminal, one could be made."""
+    home = project.here()
+    backend = project.backend(home)
+    if name:
+        store = locate(name, home, backend)
+        if not store.exists():
+            raise EngineError(f"no stack named '{name}' found", exit_code=NO_SUCH_STACK)
+    else:
+        home = home or project.find(Path.cwd())
+        found = current(home, backend)
+        if found is None:
+            new = " or `pulumi stack init`" if offers_new else ""
+            raise EngineError(f"no stack selected; please use `pulumi stack select`{new} to choose one")
+        store = found
+    return Stack(store, home or project.absent(store.project), config_file)
 
 
 def foreign(store: StackStore, home: Project) -> Stack:

@@ -1,0 +1,158 @@
+"""`pulumi stack export|import|change-secrets-provider`: a stack's deployment as a whole."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.engine.command.printing import say, tell
+from local.engine.command.stack import check_secrets_provider
+from local.engine.error import EngineError, UnsupportedError
+from local.engine.state import checkpoint, passphrase, resource_state
+from local.engine.workspace import config_value
+from local.engine.workspace import stack as stacks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from local.engine.command.flags import Arguments
+    from local.engine.state.passphrase import Crypter
+    from local.engine.state.resource_state import ResourceState
+    from local.engine.workspace.stack import Stack
+
+
+def export(arguments: Arguments) -> int:
+    """Print the stack's deployment; with --show-secrets, in plain text."""
+    stack = stacks.open_(arguments.value("--stack"))
+    if arguments.value("--version"):
+        raise EngineError(
+            f"the current backend ({socket.gethostname()}) does not provide the ability to export previous deployments"
+        )
+    stack.recover_if_abandoned()
+    latest = stack.store.read() or {"manifest": {"time": "0001-01-01T00:00:00Z", "magic": "", "version": ""}}
+    if arguments.has("--show-secrets"):
+        latest = _decrypted(latest, stack)
+    latest.setdefault("metadata", {})
+    text = json.dumps({"version": 3, "deployment": latest}, indent=4, ensure_ascii=False)
+    if file := arguments.value("--file"):
+        try:
+            Path(file).write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise EngineError(
+                f"could not open file: open {file}: {(error.strerror or '').lower()}"
+            ) from error
+    else:
+        say(text)
+    return 0
+
+
+def _decrypted(value: Any, stack: Stack) -> Any:
+    if isinstance(value, dict):
+        if value.get(resource_state.SIGNATURE) == resource_state.SECRET and "ciphertext" in value:
+            return {
+                resource_state.SIGNATURE: resource_state.SECRET,
+                "plaintext": stack.state_crypter.decrypt(value["ciphertext"]),
+            }
+        return {key: _decrypted(item, stack) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_decrypted(item, stack) for item in value]
+    return value
+
+
+def _read(file: str) -> dict[str, Any]:
+    """The deployment of an exported file, or of standard input."""
+    try:
+        text = Path(file).read_text(encoding="utf-8") if file else sys.stdin.read()
+    except OSError as error:
+        raise EngineError(f"could not open file: open {file}: {(error.strerror or '').lower()}") from error
+    try:
+        document = json.loads(text)
+        latest, version = document.get("deployment") or {}, document.get("version")
+    except (ValueError, AttributeError) as error:
+        raise EngineError(f"could not deserialize deployment: {error}" if text.strip() else "EOF") from error
+    if version not in {3, 4} or (version == 4 and document.get("features")):
+        raise UnsupportedError(f"the deployment's version {version} (3 is)")
+    return latest
+
+
+def import_(arguments: Arguments) -> int:
+    """Replace the stack's deployment with an exported one."""
+    stack = stacks.open_(arguments.value("--stack"))
+    latest = _read(arguments.value("--file"))
+    with stack.store.lock():
+        stack.recover()
+        salt = checkpoint.salt_of(latest)
+        crypter = stack.state_crypter
+        if salt and salt != crypter.state:
+            crypter = passphrase.open_(passphrase.from_environment(), salt)
+        state = checkpoint.load(latest, crypter.decrypt)
+        foreign = [r for r in state.resources if r.urn.split("::")[0] != f"urn:pulumi:{stack.name}"]
+        told = [
+            f"resource '{r.urn}' is from a different stack ({r.urn.split('::')[0].rpartition(':')[2]} != {stack.name})"
+            for r in foreign
+        ]
+        known: set[str] = set()
+        for resource in state.resources:
+            missing = resource.all_dependencies() - known - {resource.urn}
+            told += [
+                f"state file contains errors: {resource.urn} refers to the unknown {urn}"
+                for urn in sorted(missing)
+            ]
+            known.add(resource.urn)
+        if told and not arguments.has("--force") and not arguments.has("--disable-integrity-checking"):
+            told.append("importing this file could be dangerous; rerun with --force to proceed anyway")
+            lines = "".join(f"\t* {line}\n" for line in told)
+            raise EngineError(f"{len(told)} errors occurred:\n{lines}\n")
+        for line in told:
+            tell(f"warning: {line}")
+        for operation in state.operations:
+            tell(
+                f"warning: removing pending operation '{operation.type}' on '{operation.resource.urn}' from snapshot"
+            )
+        write(stack, crypter, state.resources)
+    say("Import complete.")
+    return 0
+
+
+def write(stack: Stack, crypter: Crypter, resources: Sequence[ResourceState]) -> None:
+    """Replace the stack's state, without operations under way."""
+    rows = [resource_state.dump(resource, crypter.encrypt) for resource in resources]
+    stack.store.write(checkpoint.dump(stack.store.qualified_name, crypter.state, rows, ()))
+
+
+def change_secrets_provider(arguments: Arguments) -> int:
+    """Encrypt the stack's secrets anew, under a passphrase that is asked for, or the first line of standard input."""
+    check_secrets_provider(arguments.positional[0])
+    stack = stacks.open_(arguments.value("--stack"))
+    phrase = _new_passphrase() if arguments.positional[0] == "passphrase" else passphrase.from_environment()
+    with stack.store.lock():
+        stack.recover()
+        state = stack.state(keep=False)
+        old, new = stack.crypter, passphrase.new(phrase)
+        values = stack.config.document.get("config") or {}
+        stack.config.document["config"] = {
+            key: config_value.recrypted(value, old, new) for key, value in values.items()
+        }
+        if not values:
+            del stack.config.document["config"]
+        stack.config.document["encryptionsalt"] = new.state
+        say("Migrating old configuration and state to new secrets provider")
+        # The configuration first, as the official engine does: with the state left behind, the old passphrase still
+        # opens the state, whose own salt is in it.
+        stack.config.save()
+        write(stack, new, state.resources)
+    return 0
+
+
+def _new_passphrase() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
+    import getpass  # noqa: PLC0415 - on a terminal only
+
+    phrase = getpass.getpass("Enter your new passphrase to protect config/secrets: ")
+    if phrase != getpass.getpass("Re-enter your new passphrase to confirm: "):
+        raise EngineError("passphrases do not match")
+    return phrase
