@@ -104,8 +104,8 @@ def import_(arguments: Arguments) -> int:
             known.add(resource.urn)
         if told and not arguments.has("--force") and not arguments.has("--disable-integrity-checking"):
             told.append("importing this file could be dangerous; rerun with --force to proceed anyway")
-            lines = "".join(f"\t* {line}\n" for line in told)
-            raise EngineError(f"{len(told)} errors occurred:\n{lines}\n")
+            lines = "".join(f"\n    {number}) {line}" for number, line in enumerate(told, 1))
+            raise EngineError(f"{len(told)} errors occurred:{lines}")
         for line in told:
             tell(f"warning: {line}")
         for operation in state.operations:
