@@ -89,7 +89,7 @@ _PREVIEW = (
     + """
 -x --exclude=list                 All but this URN
    --save-plan=refused
-   --import-file=refused
+   --import-file=string           Write what would be created as a file for `pulumi import`
 """
 )
 _REFRESH = (
@@ -122,6 +122,38 @@ _DESTROY = (
 """
 )
 
+_IMPORT = (
+    _CONFIG
+    + """
+-y --yes                          Don't ask
+   --skip-preview                 Don't preview first
+   --preview-only                 Only show what would be imported
+-f --file=string                  A file with what to import
+-o --out=string                   Write the code to a file
+   --generate-code                Show code for what was imported (the default; =false to leave it out)
+   --protect                      Protect what is imported (the default; =false to leave it out)
+   --parent=string                name=URN of the parent; code calls it by the name
+   --provider=string              name=URN of the provider; code calls it by the name
+   --properties=words             The properties to import
+-m --message=string               What the operation is for
+-p --parallel=int                 How many things may be done at a time
+-d --debug                        Show debug messages
+-j --json                         Print JSON
+   --diff                         Show each property
+   --urns                         Show whole URNs
+   --suppress-outputs             Don't show the stack's outputs
+   --suppress-progress            Don't print dots while nothing else happens
+   --suppress-permalink[=false]   Nothing: there is no link
+   --skip-plugin-pre-install      Nothing: providers are part of the engine
+   --event-log=string             Write the engine's events to a file
+   --exec-kind=string
+   --exec-agent=string
+   --from=refused
+   --generate-resources=refused
+   --output=refused
+"""
+)
+
 _TARGET_EXCLUDE = (("target", "exclude"),)
 _OPERATIONS = {
     "up": Command("Create or update a stack's resources", "update.run", "[template]", _UP, ("update",), _TARGET_EXCLUDE),
@@ -129,6 +161,10 @@ _OPERATIONS = {
     "refresh": Command("Bring a stack's state up to date with what is there", "update.run", "", _REFRESH, (), _TARGET_EXCLUDE),
     "destroy": Command("Delete a stack's resources", "update.run", "", _DESTROY, ("down", "dn"), _TARGET_EXCLUDE),
 }  # fmt: skip
+
+_OPERATIONS["import"] = Command(
+    "Take resources into a stack that are there already", "importing.run", "[arg]...", _IMPORT
+)
 
 _PROVIDER = "   --secrets-provider=string  passphrase or default, which is the same\n"
 _STACKS = {
@@ -293,7 +329,7 @@ COMMANDS = {**_OPERATIONS, **_STACKS, **_STATES, **_OTHERS}
 # What only the official CLI does: refused by name, whatever follows.
 ONLY_OFFICIAL = {
     "about", "api", "config env", "console", "convert", "convert-trace", "deployment", "do", "env",
-    "esc", "events", "gen-completion", "completion", "gen-markdown", "import", "insights", "install", "logs",
+    "esc", "events", "gen-completion", "completion", "gen-markdown", "insights", "install", "logs",
     "neo", "new", "org", "package", "plugin run", "policy", "project", "replay-events", "schema",
     "stack drift", "stack history events", "stack migrate", "stack schedule",
     "stack webhook", "state edit", "template", "view-trace", "watch",

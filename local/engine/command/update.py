@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import platform
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
@@ -160,7 +162,15 @@ def _preview(
         events.listen(_display(arguments, stack, kind, preview=True))
     if seen is not None:
         events.listen(seen.append)
+    created: list[dict[str, Any]] = []
+    if file := arguments.value("--import-file"):
+        events.listen(lambda event: created.append(event.get("resourcePreEvent", {}).get("metadata")))
     result = _perform(arguments, stack, kind, events, preview=True)
+    if file and not result.failed:
+        from local.engine.workspace.import_file import skeleton  # noqa: PLC0415
+
+        document = skeleton([step for step in created if step])
+        Path(file).write_text(json.dumps(document, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")
     if digest is not None and not quiet:
         print(digest.text())  # noqa: T201
     return _exit_code(arguments, result, "preview")

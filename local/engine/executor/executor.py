@@ -47,6 +47,7 @@ class Executor:
         self._snapshot = snapshot
         self._events = events
         self.deleting: set[str] = set()  # URNs that go in this operation
+        self.planned_imports: dict[str, str] = {}  # of `pulumi import`: URN → why not, if so
         self.changes: dict[str, int] = {}
         self.failed_steps: list[Step] = []
 
@@ -223,6 +224,11 @@ class Executor:
 
     async def _import(self, step: Step) -> None:
         new = _required(step.new)
+        if refusal := self.planned_imports.get(step.urn):
+            raise ProviderError(refusal)
+        if not new.custom:
+            new.created = new.modified = now()
+            return
         provider = await self._providers.get(new.provider)
         outcome: Outcome = await provider.read(new.urn, new.import_id, {}, {})
         if not outcome.id:
@@ -231,7 +237,10 @@ class Executor:
             raise ProviderError(
                 f"provider does not support importing resources; please try updating the '{urns.package_of(new.type)}' plugin"
             )
-        new.id, new.inputs = outcome.id, outcome.inputs
+        new.id, supplied, new.inputs = outcome.id, new.inputs, outcome.inputs
+        if step.urn in self.planned_imports:
+            # The official engine keeps no id to import here; what can't be read was supplied.
+            new.import_id, new.inputs = "", {**supplied, **outcome.inputs}
         new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs)
         new.init_errors = list(outcome.errors)
         new.created = new.modified = now()

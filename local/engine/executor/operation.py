@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from local.engine.display.events import Stream
     from local.engine.executor.deployment import Deployment
+    from local.engine.executor.importer import Importer
     from local.engine.executor.refresh import Refresh
     from local.engine.policy.pack import PackSource
     from local.engine.policy.policies import Policies
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from local.engine.providers.registry import ProviderRegistry
     from local.engine.state.checkpoint import Deployment as State
     from local.engine.state.snapshot import Snapshot
+    from local.engine.workspace.import_file import Import
     from local.engine.workspace.stack import Stack
 
 ORGANIZATION = "organization"
@@ -40,7 +42,7 @@ ORGANIZATION = "organization"
 class Request:
     """What to do with a stack."""
 
-    kind: str  # update, refresh, destroy
+    kind: str  # update, refresh, destroy, import
     preview: bool
     options: Options = field(default_factory=Options)
     parallel: int = 16
@@ -51,6 +53,8 @@ class Request:
     )  # what the user has decided about its pending operations
     packs: tuple[PackSource, ...] = ()
     debug: bool = False
+    imports: tuple[Import, ...] = ()
+    protect: bool = True  # what is imported
 
     @property
     def refreshes(self) -> bool:
@@ -177,7 +181,7 @@ class _Operation:
 
     def _require_targets(self) -> None:
         """Refuse targets that aren't there; an update may make its own."""
-        if self._request.kind == "update":
+        if self._request.kind in {"update", "import"}:
             return
         options = self._request.options
         known = [state.urn for state in self._state.resources]
@@ -195,7 +199,7 @@ class _Operation:
         changes: dict[str, int] = {}
         failed = False
         resources = list(self._state.resources)
-        deployment: Deployment | None = None
+        deployment: Deployment | Importer | None = None
         try:
             self._require_targets()
             if self._request.packs:
@@ -301,7 +305,7 @@ class _Operation:
 
     async def _deploy(
         self, resources: list[Any], program: Program | None
-    ) -> tuple[Deployment, dict[str, int]]:
+    ) -> tuple[Deployment | Importer, dict[str, int]]:
         from local.engine.executor.deployment import Deployment  # noqa: PLC0415
         from local.engine.executor.executor import Executor  # noqa: PLC0415
         from local.engine.executor.planner import Planner  # noqa: PLC0415
@@ -317,6 +321,8 @@ class _Operation:
         providers = ProviderRegistry(self._host, builtin, plan.olds)
         executor = Executor(providers, self._snapshot, self._events)
         refresh = self._reader(providers) if request.refreshes and request.run_program else None
+        if request.kind == "import":
+            return await self._import(plan, executor, providers), executor.changes
         deployment = Deployment(
             Planner(plan, providers, self._events, self._policies, preview=request.preview),
             executor,
@@ -336,6 +342,22 @@ class _Operation:
         found = refresh.changes if refresh else {}
         kinds = executor.changes.keys() | found.keys()
         return deployment, {kind: executor.changes.get(kind, 0) + found.get(kind, 0) for kind in kinds}
+
+    async def _import(self, plan: Plan, executor: Any, providers: Any) -> Importer:
+        from local.engine.executor.importer import Importer, Place  # noqa: PLC0415
+
+        importer = Importer(
+            Place(self._stack.name, self._stack.project.name),
+            plan,
+            executor,
+            providers,
+            self._events,
+            package_config=self._package_config,
+            parallel=self._request.parallel,
+        )
+        self._interrupts.then(importer.cancel)
+        await importer.run(self._request.imports, protect=self._request.protect)
+        return importer
 
     async def _serve(self, deployment: Deployment, providers: Any, program: Program) -> None:
         from pulumi.runtime.proto import resource_pb2  # noqa: PLC0415
