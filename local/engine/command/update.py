@@ -162,14 +162,16 @@ def _preview(
         events.listen(_display(arguments, stack, kind, preview=True))
     if seen is not None:
         events.listen(seen.append)
-    created: list[dict[str, Any]] = []
+    told: list[Event] = []
     if file := arguments.value("--import-file"):
-        events.listen(lambda event: created.append(event.get("resourcePreEvent", {}).get("metadata")))
+        events.listen(told.append)
     result = _perform(arguments, stack, kind, events, preview=True)
     if file and not result.failed:
         from local.engine.workspace.import_file import skeleton  # noqa: PLC0415
 
-        document = skeleton([step for step in created if step])
+        document = skeleton(
+            event["resourcePreEvent"]["metadata"] for event in told if "resourcePreEvent" in event
+        )
         Path(file).write_text(json.dumps(document, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")
     if digest is not None and not quiet:
         print(digest.text())  # noqa: T201

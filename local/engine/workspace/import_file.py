@@ -16,7 +16,9 @@ from local.engine.state.edit import is_urn
 from local.engine.state.resource_state import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from local.engine.display.view import StateView, StepView
 
 _UNSUPPORTED = {
     "outputs": "the resource's whole state",
@@ -234,18 +236,16 @@ def _import(
     )
 
 
-def skeleton(steps: list[dict[str, Any]]) -> dict[str, Any]:
-    """The import file of a preview: what it would create, ids to be filled in; `steps` are its events' metadata."""
+def skeleton(steps: Iterable[StepView]) -> dict[str, Any]:
+    """The import file of a preview: what it would create, ids to be filled in; `steps` are what its events tell of."""
     created = [
-        step["new"]
+        step.new
         for step in steps
-        if step["op"] == "create"
-        and step["type"] != urns.STACK_TYPE
-        and not urns.is_default_provider(step["urn"])
+        if step.op == "create" and step.new is not None and not step.is_stack and not step.internal
     ]
     names: dict[str, str] = {}  # URN → name
     for row in created:
-        names[row["urn"]] = _free(urns.name_of(row["urn"]), row["type"], names)
+        names[row.urn] = _free(urns.name_of(row.urn), row.type, names)
     table: dict[str, str] = {}
 
     def named(urn: str) -> str:
@@ -273,19 +273,19 @@ def _free(name: str, kind: str, names: dict[str, str]) -> str:
     )
 
 
-def _entry(row: dict[str, Any], named: Callable[[str], str]) -> dict[str, Any]:
-    entry: dict[str, Any] = {"type": row["type"], "name": named(row["urn"])}
-    if not row["custom"]:
+def _entry(row: StateView, named: Callable[[str], str]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"type": row.type, "name": named(row.urn)}
+    if not row.custom:
         entry["component"] = True
-    elif not urns.is_provider(row["type"]):
+    elif not urns.is_provider(row.type):
         entry["id"] = "<PLACEHOLDER>"
-    if row["parent"] and urns.type_of(row["parent"]) != urns.STACK_TYPE:
-        entry["parent"] = named(row["parent"])
-    provider = urns.split_reference(row["provider"])[0] if row["provider"] else ""
+    if row.parent and urns.type_of(row.parent) != urns.STACK_TYPE:
+        entry["parent"] = named(row.parent)
+    provider = urns.split_reference(row.provider)[0] if row.provider else ""
     if provider and not urns.is_default_provider(provider):
         entry["provider"] = named(provider)
     elif version := urns.name_of(provider).removeprefix("default").removeprefix("_") if provider else "":
         entry["version"] = version.replace("_", ".")
-    if entry["name"] != urns.name_of(row["urn"]):
-        entry["logicalName"] = urns.name_of(row["urn"])
+    if entry["name"] != urns.name_of(row.urn):
+        entry["logicalName"] = urns.name_of(row.urn)
     return entry
