@@ -28,3 +28,7 @@ class ProtectedError(StepFailedError):
 
 class ViolationError(StepFailedError):
     """A mandatory policy forbids a resource: nothing goes on, not even with --continue-on-error."""
+
+
+class HookError(Exception):
+    """A resource hook failed or isn't there."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import struct_pb2
 
+from local.engine.asset import ARCHIVE, ASSET, SIGNATURE, Unhashed, hashed
 from local.engine.error import UnsupportedError
 
 if TYPE_CHECKING:
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 Properties = dict[str, Any]
 
-SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - Pulumi's marker, not a password
-ASSET: Final = "c44067f5952c0a294b673a41bacd8c17"
-ARCHIVE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
 RESOURCE: Final = "5cf8f73096256a8f31e491e813e4eb8e"
 OUTPUT: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 UNKNOWN_STRING: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -34,7 +31,8 @@ UNKNOWN_STRINGS: Final = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
     }
 )
-_EXACT: Final = 2.0**53
+_WHOLE: Final = 1e21  # from here on Go writes whole numbers with an exponent
+_HERE: Final = Path()
 
 
 class Unknown:
@@ -94,7 +92,7 @@ def decode_value(value: struct_pb2.Value) -> Any:
             return value.bool_value
         case "number_value":
             number = value.number_value
-            return int(number) if number.is_integer() and abs(number) < _EXACT else number
+            return int(number) if number.is_integer() and abs(number) < _WHOLE else number
         case "list_value":
             return [decode_value(item) for item in value.list_value.values]
         case "struct_value":
@@ -113,41 +111,43 @@ def _special(fields: Properties) -> Any:
         return Output(
             fields.get("value", UNKNOWN), bool(fields.get("secret")), tuple(fields.get("dependencies") or ())
         )
-    if signature == ASSET:
-        return hashed_asset(fields)
-    if signature == ARCHIVE:
-        raise UnsupportedError("an archive (FileArchive, AssetArchive, RemoteArchive) as a resource property")
+    if signature in {ASSET, ARCHIVE}:
+        return fields if fields.get("hash") else Unhashed(fields)
     if signature == RESOURCE:
         return fields
     raise UnsupportedError(f"a property value with signature {signature}")
 
 
-def hashed_asset(fields: Properties) -> Properties:
-    """An asset with the SHA-256 of its text or file, as Pulumi's state has it."""
-    if fields.get("hash") and "path" not in fields:
-        return fields
-    if "text" in fields:
-        data = str(fields["text"]).encode()
-    elif "path" in fields:
-        data = Path(fields["path"]).read_bytes()
-    else:
-        raise UnsupportedError("a remote asset as a resource property")
-    return {**fields, "hash": hashlib.sha256(data).hexdigest()}
-
-
-def flatten(value: Any) -> Any:
-    """Outputs replaced with their plain, secret or unknown values."""
+def flatten(value: Any, folder: Path = _HERE, name: str = "") -> Any:
+    """Outputs replaced with their plain, secret or unknown values; assets of files under `folder` get their hashes."""
     if isinstance(value, Output):
         flat = value.flat()
-        return Secret(flatten(flat.value)) if isinstance(flat, Secret) else flatten(flat)
+        if isinstance(flat, Secret):
+            return Secret(flatten(flat.value, folder, name))
+        return flatten(flat, folder, name)
     if isinstance(value, Secret):
-        inner = flatten(value.value)
+        inner = flatten(value.value, folder, name)
         return value if inner is value.value else Secret(inner)
     if isinstance(value, dict):
-        return {key: flatten(item) for key, item in value.items()}
+        if isinstance(value, Unhashed):
+            return hashed(value, folder, name)
+        return {key: flatten(item, folder, key) for key, item in value.items()}
     if isinstance(value, list):
-        return [flatten(item) for item in value]
+        return [flatten(item, folder, name) for item in value]
     return value
+
+
+def dependencies_in(value: Any) -> set[str]:
+    """URNs of the resources that the outputs in a value come from."""
+    if isinstance(value, Output):
+        return {*value.dependencies} | dependencies_in(value.value)
+    if isinstance(value, Secret):
+        return dependencies_in(value.value)
+    if isinstance(value, dict):
+        return {urn for item in value.values() for urn in dependencies_in(item)}
+    if isinstance(value, list):
+        return {urn for item in value for urn in dependencies_in(item)}
+    return set()
 
 
 def encode(
@@ -251,26 +251,39 @@ def mapped(value: Any, replace: Callable[[Secret], Any]) -> Any:
 
 
 def annotate(outputs: Any, inputs: Any) -> Any:
-    """`outputs` with what is secret in `inputs` made secret again, for providers that don't keep secrets."""
+    """`outputs` with what is secret in `inputs` made secret again, for providers that don't keep secrets.
+
+    Objects are matched key by key; anything else that has a secret somewhere in it is secret as a whole.
+    """
     if isinstance(outputs, Secret):
         return outputs
-    if isinstance(inputs, Secret):
-        return Secret(outputs)
     if isinstance(outputs, dict) and isinstance(inputs, dict):
         return {
             key: annotate(value, inputs[key]) if key in inputs else value for key, value in outputs.items()
         }
-    if isinstance(outputs, list) and isinstance(inputs, list) and len(outputs) == len(inputs):
-        return [annotate(value, old) for value, old in zip(outputs, inputs, strict=True)]
-    return outputs
+    return Secret(outputs) if has_secret(inputs) else outputs
 
 
-def with_secrets(outputs: Properties, names: Sequence[str]) -> Properties:
-    """`outputs` with the named properties made secret."""
-    if not names:
+def has_secret(value: Any) -> bool:
+    """Whether anything in the value is secret."""
+    if isinstance(value, Secret):
+        return True
+    if isinstance(value, Output):
+        return value.secret or has_secret(value.value)
+    if isinstance(value, dict):
+        return any(has_secret(item) for item in value.values())
+    if isinstance(value, list):
+        return any(has_secret(item) for item in value)
+    return False
+
+
+def with_secrets(outputs: Properties, names: Sequence[str], inputs: Properties) -> Properties:
+    """`outputs` with the named properties made secret, and those that are secret among the inputs."""
+    secret = {*names, *(key for key, value in inputs.items() if isinstance(value, Secret))}
+    if secret.isdisjoint(outputs):
         return outputs
     return {
-        key: Secret(value) if key in names and not isinstance(value, (Secret, Unknown)) else value
+        key: Secret(value) if key in secret and not isinstance(value, Secret) else value
         for key, value in outputs.items()
     }
 

@@ -89,6 +89,8 @@ class Deployment:
         self._snapshot = snapshot
         self._misplanned = False
         self._objected = False
+        self._stack_outputs: tuple[ResourceState, Properties] | None = None
+        self.ended = asyncio.Event()  # nothing of the program is called any more
         self.failed = False
         self.cancelled = False
 
@@ -159,16 +161,20 @@ class Deployment:
                 await self._guarded(work, planning=True)
         if not self._stopped:
             await (self._refresh_the_rest if self._plan.refresh_only else self._delete_the_rest)()
+            self._take_stack_outputs()
             await self._guarded(self._judge_stack)
         else:
             await self._drain()
+            self._take_stack_outputs()
         if self._refresh and self._snapshot:
             self._snapshot.rebase(without_missing(self._snapshot.resources()), self._snapshot.unfinished)
         if self._objected:
             self.fail()
-        if self._objected or self._executor.failed_steps or (self._refresh and self._refresh.failed):
+        failed = self._executor.hook_failed or self._executor.failed_steps
+        if self._objected or failed or (self._refresh and self._refresh.failed):
             self._events.diagnose("error", f"{'preview' if self._executor.preview else 'update'} failed")
         self._release()
+        self.ended.set()
 
     @property
     def _stopped(self) -> bool:
@@ -339,15 +345,37 @@ class Deployment:
         state = self._plan.news.get(urn)
         if state is None:
             raise PlanError(f"outputs were registered for {urn}, which the program has not registered")
-        old = self._plan.olds.get(urn)
+        if urns.qualified_type(urn) == urns.STACK_TYPE:
+            # What becomes of them depends on how the operation ends.
+            self._stack_outputs = state, outputs
+        else:
+            self._take_outputs(state, outputs)
+            await self._executor.outputs_registered(urn)
+            if self._executor.hook_failed:
+                self.fail()
+                if self._stopped:
+                    return
+        if not future.done():
+            future.set_result(None)
+
+    def _take_outputs(self, state: ResourceState, outputs: Properties) -> None:
+        old = self._plan.olds.get(state.urn)
         # What hasn't changed keeps the ciphertexts of its secrets.
         state.outputs = old.outputs if old is not None and equal(old.outputs, outputs) else outputs
         if self._snapshot:
             self._snapshot.change(state)
-        step = Step(op.SAME if old else op.CREATE, urn, old, state)
+        step = Step(op.SAME if old else op.CREATE, state.urn, old, state)
         self._events.emit_step("resOutputsEvent", step, planning=self._executor.preview)
-        if not future.done():
-            future.set_result(None)
+
+    def _take_stack_outputs(self) -> None:
+        """Give the stack its outputs; after a failure an output that is missing may just not have been reached."""
+        if self._stack_outputs is None:
+            return
+        state, outputs = self._stack_outputs
+        old = self._plan.olds.get(state.urn)
+        if self.failed and old is not None:
+            outputs = {**old.outputs, **outputs}
+        self._take_outputs(state, outputs)
 
     # -- steps
 
@@ -401,7 +429,13 @@ class Deployment:
         async with self._slots:
             if waited and self._stopped:
                 raise StepFailedError
+            if self._executor.hook_failed and self._stopped:
+                raise StepFailedError
             await self._executor.run(step)
+            if self._executor.hook_failed:
+                self.fail()
+                if self._stopped:
+                    raise StepFailedError  # the program isn't told
 
     # -- policies
 

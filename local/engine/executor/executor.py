@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.engine import urn as urns
-from local.engine.error import ProtectedError, StepFailedError
+from local.engine.error import HookError, ProtectedError, StepFailedError
 from local.engine.property_value import equal, with_secrets
-from local.engine.providers.answer import ProviderError
+from local.engine.providers.answer import Outcome, ProviderError
 from local.engine.providers.provider import operation
 from local.engine.state.resource_state import now
 from local.engine.steps import step as op
 
 if TYPE_CHECKING:
     from local.engine.display.events import Stream
-    from local.engine.providers.answer import Outcome
+    from local.engine.monitor.hook import Hooks
     from local.engine.providers.registry import ProviderRegistry
     from local.engine.state.resource_state import ResourceState
     from local.engine.state.snapshot import Snapshot
@@ -42,10 +42,15 @@ class _IsProtectedError(ProviderError):
 class Executor:
     """Applies steps and records what became of them."""
 
-    def __init__(self, providers: ProviderRegistry, snapshot: Snapshot | None, events: Stream) -> None:
+    def __init__(
+        self, providers: ProviderRegistry, snapshot: Snapshot | None, events: Stream, hooks: Hooks
+    ) -> None:
         self._providers = providers
         self._snapshot = snapshot
         self._events = events
+        self._hooks = hooks
+        self._components: dict[str, Step] = {}  # which await their outputs, and hooks that run after them
+        self.hook_failed = False  # one that ran after a step: the step stands, the deployment doesn't
         self.deleting: set[str] = set()  # URNs that go in this operation
         self.planned_imports: dict[str, str] = {}  # of `pulumi import`: URN → why not, if so
         self.changes: dict[str, int] = {}
@@ -64,8 +69,9 @@ class Executor:
             await self._snapshot.durable()
         number = operation.set(sequence)
         try:
+            await self._hooks.before(step)
             errors = await self._apply(step)
-        except ProviderError as error:
+        except (ProviderError, HookError) as error:
             if self._snapshot and sequence:
                 self._snapshot.end(sequence)
             self._failed(step, [str(error)])
@@ -80,7 +86,25 @@ class Executor:
         if errors:
             self._failed(step, list(errors))
             raise StepFailedError
+        if step.state.custom or step.op in _DELETES:
+            await self._run_after_hooks(step)
+        else:
+            self._components[step.urn] = step
         self._done(step)
+
+    async def outputs_registered(self, urn: str) -> None:
+        """A component has its outputs: run the hooks that come after its step."""
+        step = self._components.pop(urn, None)
+        if step is not None:
+            await self._run_after_hooks(step)
+
+    async def _run_after_hooks(self, step: Step) -> None:
+        """Run after the outcome is recorded: no hook and no kill during it can lose what was done."""
+        try:
+            await self._hooks.after(step)
+        except HookError as error:
+            self.hook_failed = True
+            self._events.diagnose("error", str(error), urn=step.urn)
 
     def _begin(self, step: Step) -> int:
         kind = _OPERATIONS.get(step.op)
@@ -152,11 +176,14 @@ class Executor:
             self._providers.declare(new)
         elif new.custom:
             provider = await self._providers.get(new.provider)
-            outcome: Outcome = await provider.create(
-                new.urn, new.inputs, preview=self.preview, seconds=new.custom_timeouts.get("create", 0)
+            outcome = await self._hooks.retried(
+                step,
+                lambda: provider.create(
+                    new.urn, new.inputs, preview=self.preview, seconds=new.custom_timeouts.get("create", 0)
+                ),
             )
             new.id = outcome.id
-            new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs)
+            new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs, new.inputs)
             errors = outcome.errors
             new.init_errors = list(errors)
         new.created = new.modified = now()
@@ -173,14 +200,17 @@ class Executor:
             self._providers.declare(new)
         elif new.custom:
             provider = await self._providers.get(new.provider)
-            outcome: Outcome = await provider.update(
-                replace(old, urn=new.urn),
-                new.inputs,
-                new.ignore_changes,
-                preview=self.preview,
-                seconds=new.custom_timeouts.get("update", 0),
+            outcome = await self._hooks.retried(
+                step,
+                lambda: provider.update(
+                    replace(old, urn=new.urn),
+                    new.inputs,
+                    new.ignore_changes,
+                    preview=self.preview,
+                    seconds=new.custom_timeouts.get("update", 0),
+                ),
             )
-            new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs)
+            new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs, new.inputs)
             errors = outcome.errors
             new.init_errors = list(errors)
             if errors:
@@ -203,7 +233,12 @@ class Executor:
             pass
         elif old.custom and not urns.is_provider(old.type):
             provider = await self._providers.get(old.provider)
-            await provider.delete(old, seconds=old.custom_timeouts.get("delete", 0))
+
+            async def delete() -> Outcome:
+                await provider.delete(old, seconds=old.custom_timeouts.get("delete", 0))
+                return Outcome()
+
+            await self._hooks.retried(step, delete)
         if step.pending_replacement:
             old.pending_replacement = True
 
@@ -214,7 +249,7 @@ class Executor:
         if not outcome.id:
             raise ProviderError(f"resource '{new.id}' does not exist")
         new.id = outcome.id
-        new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs)
+        new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs, new.inputs)
         new.init_errors = list(outcome.errors)
         if step.old is not None:
             new.created, new.modified = step.old.created, step.old.modified
@@ -241,7 +276,7 @@ class Executor:
         if step.urn in self.planned_imports:
             # The official engine keeps no id to import here; what can't be read was supplied.
             new.import_id, new.inputs = "", {**supplied, **outcome.inputs}
-        new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs)
+        new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs, new.inputs)
         new.init_errors = list(outcome.errors)
         new.created = new.modified = now()
         if step.pending_delete and step.old is not None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from local.engine.executor.deployment import Deployment
     from local.engine.executor.importer import Importer
     from local.engine.executor.refresh import Refresh
+    from local.engine.monitor.callback import Callbacks
+    from local.engine.monitor.hook import Hooks
     from local.engine.policy.pack import PackSource
     from local.engine.policy.policies import Policies
     from local.engine.program.program import Program
@@ -88,6 +90,8 @@ async def run(request: Request, stack: Stack, program: Program | None, events: S
     await asyncio.sleep(0)  # the program's process
     _load()
     state = request.edit(await loading)
+    if request.kind == "destroy" and program is None:
+        _require_no_delete_hooks(state, events)
     config = stack.config
     plain = {key: configs.plain(value, stack.crypter) for key, value in config.merged().items()}
     secret_keys = [key for key, value in config.merged().items() if configs.is_secret(value)]
@@ -122,6 +126,17 @@ def _plan_type(request: Request) -> type[Plan]:
     from local.engine.steps.run_program import DestroyPlan, RefreshPlan  # noqa: PLC0415 - seldom
 
     return DestroyPlan if request.kind == "destroy" else RefreshPlan
+
+
+def _require_no_delete_hooks(state: State, events: Stream) -> None:
+    """Raise EngineError if what is to be deleted has hooks that only the program can run."""
+    from local.engine.monitor.hook import delete_hooks  # noqa: PLC0415 - gRPC is loaded for operations only
+
+    rows = delete_hooks(state.resources)
+    for urn, message in rows:
+        events.diagnose("error", message, urn=urn)
+    if rows:
+        raise EngineError("You must run with the `--run-program` flag to use delete hooks during destroy.")
 
 
 def _warn_of_pending(state: State, events: Stream) -> None:
@@ -309,6 +324,8 @@ class _Operation:
         from local.engine.executor.deployment import Deployment  # noqa: PLC0415
         from local.engine.executor.executor import Executor  # noqa: PLC0415
         from local.engine.executor.planner import Planner  # noqa: PLC0415
+        from local.engine.monitor.callback import Callbacks  # noqa: PLC0415
+        from local.engine.monitor.hook import Hooks  # noqa: PLC0415
         from local.engine.providers.builtin import Builtin  # noqa: PLC0415
         from local.engine.providers.registry import ProviderRegistry  # noqa: PLC0415
 
@@ -319,7 +336,9 @@ class _Operation:
         plan = _plan_type(request)(stack.name, stack.project.name, resources, request.options)
         builtin = Builtin(stack.store.backend, stack.project.name, plan.news)
         providers = ProviderRegistry(self._host, builtin, plan.olds)
-        executor = Executor(providers, self._snapshot, self._events)
+        callbacks = Callbacks()
+        hooks = Hooks(callbacks, self._events, preview=request.preview)
+        executor = Executor(providers, self._snapshot, self._events, hooks)
         refresh = self._reader(providers) if request.refreshes and request.run_program else None
         if request.kind == "import":
             return await self._import(plan, executor, providers), executor.changes
@@ -338,7 +357,7 @@ class _Operation:
             deployment.program_ended()
             await deployment.run()
         else:
-            await self._serve(deployment, providers, program)
+            await self._serve(deployment, providers, program, callbacks, hooks)
         found = refresh.changes if refresh else {}
         kinds = executor.changes.keys() | found.keys()
         return deployment, {kind: executor.changes.get(kind, 0) + found.get(kind, 0) for kind in kinds}
@@ -359,7 +378,9 @@ class _Operation:
         await importer.run(self._request.imports, protect=self._request.protect)
         return importer
 
-    async def _serve(self, deployment: Deployment, providers: Any, program: Program) -> None:
+    async def _serve(
+        self, deployment: Deployment, providers: Any, program: Program, callbacks: Callbacks, hooks: Hooks
+    ) -> None:
         from pulumi.runtime.proto import resource_pb2  # noqa: PLC0415
 
         from local.engine.monitor.resource_monitor import EngineService, ResourceMonitor, serve  # noqa: PLC0415
@@ -374,7 +395,15 @@ class _Operation:
             dryRun=self._request.preview,
             parallel=self._request.parallel,
         )
-        monitor = ResourceMonitor(deployment, providers, info=info, package_config=self._package_config)
+        monitor = ResourceMonitor(
+            deployment,
+            providers,
+            callbacks,
+            hooks,
+            folder=stack.project.program_folder,
+            info=info,
+            package_config=self._package_config,
+        )
         engine = EngineService(self._events, deployment)
         server, address = await serve(monitor, engine)
         settings = {

@@ -128,7 +128,7 @@ class Refresh:
             wanted,
             id=outcome.id,
             inputs=old.inputs if outcome.inputs is None else outcome.inputs,
-            outputs=with_secrets(outcome.outputs, wanted.additional_secret_outputs),
+            outputs=with_secrets(outcome.outputs, wanted.additional_secret_outputs, old.inputs),
             init_errors=list(outcome.errors),
         )
         if not equal(new.inputs, old.inputs) or not equal(new.outputs, old.outputs):

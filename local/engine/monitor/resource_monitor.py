@@ -17,8 +17,9 @@ from pulumi.runtime.proto import (
 )
 
 from local.engine import urn as urns
-from local.engine.error import EngineError
+from local.engine.error import EngineError, UnsupportedError
 from local.engine.executor.deployment import CancelledRegistrationError
+from local.engine.monitor.hook import bindings_of
 from local.engine.monitor.transform import Transforms
 from local.engine.property_value import decode, decode_value, encode, flatten
 from local.engine.providers.answer import ProviderError
@@ -28,9 +29,12 @@ from local.engine.steps.goal import Alias, Goal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from local.engine.display.events import Stream
     from local.engine.executor.deployment import Deployment, Registered
+    from local.engine.monitor.callback import Callbacks
+    from local.engine.monitor.hook import Hooks
     from local.engine.property_value import Properties
     from local.engine.providers.registry import ProviderRegistry
 
@@ -44,6 +48,8 @@ _FEATURES = {
     "replaceWith": resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACE_WITH,
     "transforms": resource_pb2.RESOURCE_MONITOR_FEATURE_TRANSFORMS,
     "invokeTransforms": resource_pb2.RESOURCE_MONITOR_FEATURE_INVOKE_TRANSFORMS,
+    "resourceHooks": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS,
+    "errorHooks": resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS,
 }
 _SEVERITIES = ("debug", "info", "warning", "error")
 _SHUT_DOWN = "resource monitor shut down"
@@ -56,7 +62,10 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         self,
         deployment: Deployment,
         providers: ProviderRegistry,
+        callbacks: Callbacks,
+        hooks: Hooks,
         *,
+        folder: Path,
         info: resource_pb2.DeploymentInfo,
         package_config: Callable[[str], Properties],
     ) -> None:
@@ -64,8 +73,10 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         self._providers = providers
         self._info = info
         self._info.supportedFeatures.extend(_FEATURES.values())
+        self._folder = folder
         self._package_config = package_config
-        self._transforms = Transforms()
+        self._transforms = Transforms(callbacks)
+        self._hooks = hooks
         self._tried: set[str] = set()
 
     async def GetDeploymentInfo(self, request: Any, context: Any) -> resource_pb2.DeploymentInfo:  # noqa: N802
@@ -86,9 +97,8 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
             )
         if request.packageRef:
             await self._refuse(context, f"the parameterized package of '{request.type}'")
+        request, goal = await self._transformed(request, context)
         try:
-            request = await self._transforms.apply(request)
-            goal = goal_of(request)
             if request.custom and not urns.is_provider(request.type) and not goal.provider:
                 reference = await self._default_provider(urns.package_of(request.type), request.version)
                 goal = _with_provider(goal, reference)
@@ -106,6 +116,19 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         self._transforms.remember(registered.state.urn, request)
         return _registered(registered)
 
+    async def _transformed(self, request: Any, context: Any) -> tuple[Any, Goal]:
+        """A registration after its transforms, and its goal; the program is told what is wrong with it."""
+        try:
+            transformed = await self._transforms.apply(request)
+            return transformed, goal_of(transformed, self._folder)
+        except UnsupportedError as error:
+            self._deployment.fail(str(error))
+            await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
+            raise
+        except EngineError as error:
+            await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+            raise
+
     async def ReadResource(self, request: Any, context: Any) -> resource_pb2.ReadResourceResponse:  # noqa: N802
         """Read a resource the stack doesn't manage."""
         try:
@@ -116,7 +139,7 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
                 type=request.type,
                 name=request.name,
                 custom=True,
-                inputs=flatten(decode(request.properties)),
+                inputs=flatten(decode(request.properties), self._folder),
                 parent=request.parent,
                 dependencies=tuple(request.dependencies),
                 provider=reference,
@@ -135,7 +158,7 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
     async def RegisterResourceOutputs(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
         """Give a component its outputs."""
         try:
-            await self._deployment.outputs(request.urn, flatten(decode(request.outputs)))
+            await self._deployment.outputs(request.urn, flatten(decode(request.outputs), self._folder))
         except CancelledRegistrationError:
             await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
         return empty_pb2.Empty()
@@ -187,18 +210,27 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         self._transforms.register_for_invokes(request)
         return empty_pb2.Empty()
 
-    async def RegisterResourceHook(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Hooks."""
-        await self._refuse(context, f"the resource hook '{request.name}'")
+    async def RegisterResourceHook(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
+        """Take a function of the program that runs around what is done to resources."""
+        return await self._taken(self._hooks.register, request, context)
 
-    async def RegisterErrorHook(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Hooks."""
-        await self._refuse(context, f"the error hook '{request.name}'")
+    async def RegisterErrorHook(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
+        """Take a function of the program that says whether a failed operation is tried again."""
+        return await self._taken(self._hooks.register_error_hook, request, context)
+
+    @staticmethod
+    async def _taken(register: Callable[[Any], None], request: Any, context: Any) -> empty_pb2.Empty:
+        try:
+            register(request)
+        except EngineError as error:
+            await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        return empty_pb2.Empty()
 
     async def SignalAndWaitForShutdown(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
-        """The program has nothing more to register."""
+        """The program has nothing more to register; it stays for the hooks of what is deleted now."""
         _ = request, context
         self._deployment.program_ended()
+        await self._deployment.ended.wait()
         return empty_pb2.Empty()
 
     async def _default_provider(self, package: str, version: str) -> str:
@@ -267,13 +299,13 @@ async def serve(monitor: ResourceMonitor, engine: EngineService) -> tuple[grpc.a
     return server, f"127.0.0.1:{port}"
 
 
-def goal_of(request: Any) -> Goal:
-    """A registration as a goal."""
+def goal_of(request: Any, folder: Path) -> Goal:
+    """A registration as a goal; raises EngineError if an asset can't be read or an option isn't understood."""
     return Goal(
         type=request.type,
         name=request.name,
         custom=request.custom,
-        inputs=flatten(decode(request.object)),
+        inputs=_inputs(request, folder),
         parent=request.parent,
         protect=request.protect if request.HasField("protect") else None,
         dependencies=tuple(request.dependencies),
@@ -296,7 +328,17 @@ def goal_of(request: Any) -> Goal:
         if request.HasField("replacement_trigger")
         else None,
         hide_diff=tuple(request.hideDiffs),
+        resource_hooks=bindings_of(request.hooks),
     )
+
+
+def _inputs(request: Any, folder: Path) -> Properties:
+    try:
+        return flatten(decode(request.object), folder)
+    except UnsupportedError:
+        raise
+    except EngineError as error:
+        raise EngineError(f"unmarshal properties: {error}") from error
 
 
 def _with_provider(goal: Goal, reference: str) -> Goal:
@@ -339,7 +381,8 @@ def seconds(duration: str) -> float:
     parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", duration)
     if not parts or "".join(number + unit for number, unit in parts) != duration:
         raise EngineError(f"custom timeout '{duration}' is not a duration; write it like 30s, 5m or 1h30m")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    total = sum((float(number) * _UNITS[unit] for number, unit in parts), 0.0)
+    return int(total) if total.is_integer() else total
 
 
 def _timeouts(timeouts: Any) -> dict[str, float]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import grpc
-from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
+from pulumi.runtime.proto import resource_pb2
 
 from local.engine.error import EngineError
-from local.engine.providers.provider import CHANNEL_OPTIONS
+from local.engine.monitor.callback import CallbackError
+from local.engine.property_value import Output, Secret, decode, dependencies_in, encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from local.engine.monitor.callback import Callbacks
+    from local.engine.property_value import Properties
 
 _SCALARS = {
     "version": "version",
@@ -34,12 +37,12 @@ _LISTS = {
 class Transforms:
     """The callbacks that were registered: for the stack, and with a resource for what is under it."""
 
-    def __init__(self) -> None:
+    def __init__(self, callbacks: Callbacks) -> None:
+        self._callbacks = callbacks
         self._stack: list[Any] = []
         self._invokes: list[Any] = []
         self._of: dict[str, list[Any]] = {}
         self._parents: dict[str, str] = {}
-        self._stubs: dict[str, Any] = {}
 
     def register(self, callback: Any) -> None:
         """Have a callback transform every resource."""
@@ -70,6 +73,9 @@ class Transforms:
             return request
         result = resource_pb2.RegisterResourceRequest()
         result.CopyFrom(request)
+        own = bool(request.transforms)
+        if own:
+            result.object.CopyFrom(encode(_with_dependencies(request)))
         for callback in callbacks:
             asked = resource_pb2.TransformRequest(
                 type=result.type,
@@ -84,9 +90,7 @@ class Transforms:
                 result.object.CopyFrom(answer.properties)
             if answer.HasField("options"):
                 _take_options(result, answer.options)
-        known = set(result.object.fields)
-        for key in [key for key in result.propertyDependencies if key not in known]:
-            del result.propertyDependencies[key]
+        _take_dependencies(result, request, own=own)
         return result
 
     async def apply_to_invoke(self, request: Any) -> Any:
@@ -114,17 +118,50 @@ class Transforms:
         return result
 
     async def _call(self, callback: Any, request: Any) -> bytes:
-        stub = self._stubs.get(callback.target)
-        if stub is None:
-            channel = grpc.aio.insecure_channel(callback.target, options=CHANNEL_OPTIONS)
-            stub = self._stubs[callback.target] = callback_pb2_grpc.CallbacksStub(channel)
         try:
-            answer = await stub.Invoke(
-                callback_pb2.CallbackInvokeRequest(token=callback.token, request=request.SerializeToString())
-            )
-        except grpc.aio.AioRpcError as error:
-            raise EngineError(f"a transform failed: {error.details()}") from error
-        return answer.response
+            return await self._callbacks.call(callback, request)
+        except CallbackError as error:
+            raise EngineError(f"invoke transform: rpc error: code = Unknown desc = {error}") from error
+
+
+def _with_dependencies(request: Any) -> Properties:
+    """A registration's properties, each as an output that knows what it depends on, so that transforms keep it."""
+    named = request.propertyDependencies
+    return {
+        key: _upgraded(value, set(named[key].urns if key in named else () if named else request.dependencies))
+        for key, value in decode(request.object).items()
+    }
+
+
+def _upgraded(value: Any, dependencies: set[str]) -> Any:
+    if dependencies <= dependencies_in(value):
+        return value
+    if isinstance(value, Output):
+        return Output(value.value, value.secret, tuple(sorted({*value.dependencies, *dependencies})))
+    secret = isinstance(value, Secret)
+    return Output(value.value if secret else value, secret, tuple(sorted(dependencies)))
+
+
+def _take_dependencies(result: Any, request: Any, *, own: bool) -> None:
+    """Have the transformed registration depend on what its outputs come from.
+
+    What a resource depends on changes with its own transforms only, not with its parents' and the stack's; their outputs
+    count for the properties alone. As in source_eval.go of the official engine.
+    """
+    found = {key: dependencies_in(value) for key, value in decode(result.object).items()}
+    if own:
+        whole = {*result.dependencies}.union(*found.values())
+        for key in list(result.propertyDependencies):
+            del result.propertyDependencies[key]
+    else:
+        whole = {*request.dependencies}
+    del result.dependencies[:]
+    result.dependencies.extend(sorted(whole))
+    for key, urns in found.items():
+        entry = result.propertyDependencies[key].urns
+        both = sorted({*entry, *urns})
+        del entry[:]
+        entry.extend(both)
 
 
 def _options(request: Any) -> resource_pb2.TransformResourceOptions:
@@ -143,6 +180,8 @@ def _options(request: Any) -> resource_pb2.TransformResourceOptions:
         options.custom_timeouts.CopyFrom(request.customTimeouts)
     if request.HasField("replacement_trigger"):
         options.replacement_trigger.CopyFrom(request.replacement_trigger)
+    if request.HasField("hooks"):
+        options.hooks.CopyFrom(request.hooks)
     options.providers.update(request.providers)
     return options
 
@@ -164,5 +203,6 @@ def _take_options(request: Any, options: Any) -> None:
         request.customTimeouts.CopyFrom(options.custom_timeouts)
     if options.HasField("replacement_trigger"):
         request.replacement_trigger.CopyFrom(options.replacement_trigger)
+    request.hooks.CopyFrom(options.hooks)
     request.providers.clear()
     request.providers.update(options.providers)

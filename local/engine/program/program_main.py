@@ -7,6 +7,7 @@ the engine is gone and this process goes too.
 import asyncio
 import contextlib
 import gc
+import inspect
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ import runpy
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 sys.path.pop(0)  # this file's folder is the engine's, not the program's
 
@@ -58,6 +60,19 @@ def _user_traceback(program: str) -> str:
     return traceback.format_exc()
 
 
+def _silence_sdk() -> None:
+    """Drop the SDK's own debug messages: it waits for the engine's answer to each of several per resource."""
+    debug: Any = pulumi.log.debug
+
+    def user_debug(*args: Any, **named: Any) -> None:
+        frame = inspect.currentframe()
+        caller = frame.f_back.f_globals.get("__name__", "") if frame and frame.f_back else ""
+        if not caller.startswith("pulumi."):
+            debug(*args, **named)
+
+    pulumi.log.debug = user_debug
+
+
 def main() -> int:
     """Run the program; returns the exit code."""
     settings = json.loads(_read_line())
@@ -69,9 +84,8 @@ def main() -> int:
     sys.path.insert(0, settings["folder"])
     program = settings["program"]
     sys.argv = [program]
-    # The SDK waits for the engine's answer to each of several debug messages per resource, which nobody sees without --debug.
     if not settings.get("debug"):
-        pulumi.log.debug = lambda *_, **__: None
+        _silence_sdk()
     pulumi.runtime.set_all_config(settings["config"], settings["secret_keys"])
     pulumi.runtime.configure(
         pulumi.runtime.Settings(

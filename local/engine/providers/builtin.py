@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from local.engine.state.backend import Backend
     from local.engine.state.resource_state import ResourceState
 
+ORGANIZATION = "organization"  # of every project in a file backend
+_FULL_NAME = 3  # parts of a stack's full name
 _STACK_REFERENCE = "pulumi:pulumi:StackReference"
 
 
@@ -96,9 +98,14 @@ class Builtin:
 
 
 def stack_outputs(backend: Backend, project: str, name: str) -> dict[str, Any]:
-    """The outputs of a stack named `organization/PROJECT/STACK`, `PROJECT/STACK` or `STACK`."""
+    """The outputs of a stack named `organization/PROJECT/STACK`, `organization/STACK` or `STACK`."""
     parts = name.split("/")
-    store = StackStore(backend, parts[-2] if len(parts) > 1 else project, parts[-1])
+    stack = parts[-1] if len(parts) <= _FULL_NAME else ""
+    if 1 < len(parts) <= _FULL_NAME and parts[0] != ORGANIZATION:
+        raise ProviderError(f"organization name must be '{ORGANIZATION}'")
+    if not stack:
+        raise ProviderError("a stack name may not be empty")
+    store = StackStore(backend, parts[1] if len(parts) == _FULL_NAME else project, stack)
     if not store.exists():
         raise ProviderError(f'unknown stack "{name}"')
     try:

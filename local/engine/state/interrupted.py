@@ -84,7 +84,7 @@ def _created(
     state = replace(
         made,
         id=outcome.id,
-        outputs=with_secrets(outcome.outputs, made.additional_secret_outputs),
+        outputs=with_secrets(outcome.outputs, made.additional_secret_outputs, made.inputs),
         init_errors=list(outcome.errors),
         created=now(),
         modified=now(),
@@ -114,7 +114,7 @@ def finished_one(
         made,
         id=state.id,
         inputs=state.inputs if outcome.errors else made.inputs,
-        outputs=with_secrets(outcome.outputs, made.additional_secret_outputs),
+        outputs=with_secrets(outcome.outputs, made.additional_secret_outputs, made.inputs),
         init_errors=list(outcome.errors),
         created=state.created,
         modified=now(),

@@ -42,6 +42,7 @@ FIELDS = {
     "hideDiff": "hide_diff",
     "replaceOnChanges": "replace_on_changes",
     "replacementTrigger": "replacement_trigger",
+    "resourceHooks": "resource_hooks",
 }
 _ALWAYS = ("urn", "custom", "type")
 _PROPERTIES = ("inputs", "outputs", "replacementTrigger")
@@ -84,6 +85,7 @@ class ResourceState:
     hide_diff: list[str] = field(default_factory=list[str])
     replace_on_changes: list[str] = field(default_factory=list[str])
     replacement_trigger: Any = None
+    resource_hooks: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     @property
     def name(self) -> str:

@@ -46,3 +46,4 @@ class Goal:
     replace_on_changes: tuple[str, ...] = ()
     replacement_trigger: Any = None
     hide_diff: tuple[str, ...] = ()
+    resource_hooks: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # kind → names

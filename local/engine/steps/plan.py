@@ -130,6 +130,7 @@ class Plan:
             hide_diff=list(goal.hide_diff),
             replace_on_changes=list(goal.replace_on_changes),
             replacement_trigger=goal.replacement_trigger,
+            resource_hooks=goal.resource_hooks,
         )
         self.news[urn] = new
         return new
