@@ -134,9 +134,27 @@ def test_a_target_can_not_stand_on_what_is_left_out_and_is_told_so_once() -> Non
     old, new = registered(plan, goal("b", "a"))
     steps = plan.undiffed(goal("b", "a"), old, new)
     assert steps is not None
-    assert plan.uncreated(steps) == [(urn("b"), urn("a"))]
+    ((told, message),) = plan.uncreated(steps)
+    assert told == urn("b")
+    assert message.startswith(f"Resource '{urn('b')}' depends on '{urn('a')}' which was")
     old, new = registered(plan, goal("c", "a"))
     assert plan.uncreated(plan.undiffed(goal("c", "a"), old, new) or []) == []
+
+
+def test_nothing_can_stand_on_what_is_excluded_and_not_there() -> None:
+    plan = plan_of(Options(excludes=Targets([urn("a")])))
+    assert plan.undiffed(goal("a"), *registered(plan, goal("a"))) is not None
+    steps = plan.undiffed(goal("b", "a"), *registered(plan, goal("b", "a")))
+    assert steps is not None
+    ((told, message),) = plan.uncreated(steps)
+    assert told == urn("b")
+    assert "--exclude-dependents" in message
+    # With its dependents left out, too, there is nothing to say.
+    plan = plan_of(Options(excludes=Targets([urn("a")]), exclude_dependents=True))
+    for each in (goal("a"), goal("b", "a")):
+        steps = plan.undiffed(each, *registered(plan, each))
+        assert steps is not None
+        assert plan.uncreated(steps) == []
 
 
 def test_an_untouched_resource_comes_after_what_it_stands_on_and_the_program_has_dropped() -> None:

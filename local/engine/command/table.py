@@ -44,7 +44,6 @@ _OPERATION = (
    --output=refused
    --neo=refused
    --copilot=refused
-   --ignore-protect=refused
    --override-env=refused
    --remote=refused
 """
@@ -56,6 +55,7 @@ _PERFORM = """
 _PROGRAM = """
 -r --refresh[=true]               Refresh the state first
    --expect-no-changes            Fail if anything changes
+   --ignore-protect               Delete and replace what is protected, too
    --exclude-dependents           Leave out what depends on what is excluded, too
    --replace=list                 Replace this URN
    --target-replace=list          Only this URN, and replace it
@@ -114,6 +114,7 @@ _DESTROY = (
    --preview-only                 Only show what would be deleted
 -x --exclude=list                 All but this URN
    --exclude-protected            Leave out what is protected
+   --ignore-protect               Delete and replace what is protected, too
    --target-dependents            Also what depends on the targets
    --continue-on-error            Go on with what doesn't depend on a failure
    --remove                       Remove the stack and its configuration file, too
@@ -159,7 +160,7 @@ _OPERATIONS = {
     "up": Command("Create or update a stack's resources", "update.run", "[template]", _UP, ("update",), _TARGET_EXCLUDE),
     "preview": Command("Show what an update would do", "update.run", "", _PREVIEW, ("pre",), _TARGET_EXCLUDE),
     "refresh": Command("Bring a stack's state up to date with what is there", "update.run", "", _REFRESH, (), _TARGET_EXCLUDE),
-    "destroy": Command("Delete a stack's resources", "update.run", "", _DESTROY, ("down", "dn"), _TARGET_EXCLUDE),
+    "destroy": Command("Delete a stack's resources", "update.run", "", _DESTROY, ("down", "dn"), (*_TARGET_EXCLUDE, ("exclude-protected", "ignore-protect"))),
 }  # fmt: skip
 
 _OPERATIONS["import"] = Command(

@@ -27,6 +27,7 @@ def options(arguments: Arguments, excludes: list[str]) -> Options:
         target_dependents=arguments.has("--target-dependents"),
         exclude_dependents=arguments.has("--exclude-dependents"),
         continue_on_error=arguments.has("--continue-on-error"),
+        ignore_protect=arguments.has("--ignore-protect"),
     )
 
 

@@ -364,7 +364,8 @@ class Deployment:
         state.outputs = old.outputs if old is not None and equal(old.outputs, outputs) else outputs
         if self._snapshot:
             self._snapshot.change(state)
-        step = Step(op.SAME if old else op.CREATE, state.urn, old, state)
+        done = self._executor.component_ops.get(state.urn, op.SAME if old else op.CREATE)
+        step = Step(done, state.urn, old, state)
         self._events.emit_step("resOutputsEvent", step, planning=self._executor.preview)
 
     def _take_stack_outputs(self) -> None:
@@ -399,8 +400,7 @@ class Deployment:
             self._spawn(lambda: self._run(registration, steps, future), registration.urn)
 
     def _require_created(self, steps: Sequence[Step]) -> None:
-        for urn, missing in self._plan.uncreated(steps):
-            message = f"Resource '{urn}' depends on '{missing}' which was was not specified in --target list."
+        for urn, message in self._plan.uncreated(steps):
             if self._executor.preview:
                 self._object(message, urn)
                 continue

@@ -43,13 +43,21 @@ class Executor:
     """Applies steps and records what became of them."""
 
     def __init__(
-        self, providers: ProviderRegistry, snapshot: Snapshot | None, events: Stream, hooks: Hooks
+        self,
+        providers: ProviderRegistry,
+        snapshot: Snapshot | None,
+        events: Stream,
+        hooks: Hooks,
+        *,
+        ignore_protect: bool = False,
     ) -> None:
         self._providers = providers
         self._snapshot = snapshot
         self._events = events
         self._hooks = hooks
+        self._ignore_protect = ignore_protect
         self._components: dict[str, Step] = {}  # which await their outputs, and hooks that run after them
+        self.component_ops: dict[str, str] = {}  # URN → what was done to it
         self.hook_failed = False  # one that ran after a step: the step stands, the deployment doesn't
         self.deleting: set[str] = set()  # URNs that go in this operation
         self.planned_imports: dict[str, str] = {}  # of `pulumi import`: URN → why not, if so
@@ -90,6 +98,8 @@ class Executor:
             await self._run_after_hooks(step)
         else:
             self._components[step.urn] = step
+            if step.logical:
+                self.component_ops[step.urn] = step.op
         self._done(step)
 
     async def outputs_registered(self, urn: str) -> None:
@@ -222,7 +232,7 @@ class Executor:
 
     async def _delete(self, step: Step) -> None:
         old = _required(step.old)
-        if step.op == op.DELETE and old.protect:
+        if step.op == op.DELETE and old.protect and not self._ignore_protect:
             raise _IsProtectedError(
                 f'resource "{old.urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either '
                 "remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the "

@@ -220,7 +220,7 @@ class _Operation:
             if self._request.packs:
                 self._policies = await self._interrupts.unless(self._load_policies())
             self._events.emit("preludeEvent", config=blinded)
-            if not self._request.refreshes:  # which leaves no doubt about what was being updated or deleted
+            if not self._request.refreshes and not self._request.preview:  # which leaves no doubt about what was being updated or deleted
                 _warn_of_pending(self._state, self._events)
             if self._state.operations:
                 resources = await self._interrupts.unless(self._settle(resources))
@@ -338,7 +338,13 @@ class _Operation:
         providers = ProviderRegistry(self._host, builtin, plan.olds)
         callbacks = Callbacks()
         hooks = Hooks(callbacks, self._events, preview=request.preview)
-        executor = Executor(providers, self._snapshot, self._events, hooks)
+        executor = Executor(
+            providers,
+            self._snapshot,
+            self._events,
+            hooks,
+            ignore_protect=request.options.ignore_protect,
+        )
         refresh = self._reader(providers) if request.refreshes and request.run_program else None
         if request.kind == "import":
             return await self._import(plan, executor, providers), executor.changes

@@ -16,7 +16,7 @@ from local.engine.steps import step as op
 from local.engine.steps.delete_order import Graph
 from local.engine.steps.difference import Diff
 from local.engine.steps.step import Step
-from local.engine.steps.target import Options, Scope, missing
+from local.engine.steps.target import Options, Scope, missing, not_created
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -199,8 +199,12 @@ class Plan:
         return steps
 
     def uncreated(self, steps: Sequence[Step]) -> list[tuple[str, str]]:
-        """Which of the steps' resources stand on one that was left out of the targets and isn't there, and on which."""
-        if not (self._options.targets or self._options.replaces):
+        """Which of the steps' resources stand on one that was left out and isn't there, and what is said of each.
+
+        The official engine says nothing of what was excluded: it makes the resource and then finds its own state invalid.
+        """
+        options = self._options
+        if not (options.targets or options.replaces or options.excludes):
             return []
         found: list[tuple[str, str]] = []
         for step in steps:
@@ -208,7 +212,7 @@ class Plan:
                 continue
             for urn in sorted(step.new.all_dependencies() & self.skipped):
                 self.skipped.discard(urn)  # said once
-                found.append((step.urn, urn))
+                found.append((step.urn, not_created(step.urn, urn, excluded=bool(options.excludes))))
         return found
 
     # -- a program that runs along with a refresh or a destroy
@@ -276,7 +280,7 @@ class Plan:
     def verdict(self, old: ResourceState, new: ResourceState, diff: Diff) -> str:
         """What a diff leads to: `same`, `update` or `replace`; raises PlanError if it must not be."""
         if old.pending_replacement or (diff.changes and diff.replace_keys):
-            if new.protect and old.protect:
+            if new.protect and old.protect and not self._options.ignore_protect:
                 raise PlanError(
                     f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. To unprotect '
                     "the resource, remove the `protect` flag from the resource in your Pulumi program and run "
@@ -321,7 +325,7 @@ class Plan:
         for dependent, keys in reversed(dependents):
             if id(dependent) in self._deleted_states:
                 continue
-            if dependent.protect:
+            if dependent.protect and not self._options.ignore_protect:
                 raise PlanError(
                     f'unable to replace resource "{dependent.urn}" as part of replacing "{new.urn}" as it is currently '
                     "marked for protection. To unprotect the resource, remove the `protect` flag from the resource in "

@@ -48,6 +48,7 @@ class Options:
     target_dependents: bool = False
     exclude_dependents: bool = False
     continue_on_error: bool = False
+    ignore_protect: bool = False
 
 
 def missing(targets: Targets, known: Iterable[str]) -> list[str]:
@@ -61,6 +62,17 @@ def not_found(urn: str) -> str:
     text = f"Target '{urn}' could not be found in the stack."
     # A shell makes nothing of `$TYPE` in a URN that isn't quoted.
     return text if "$" in urn else f"{text} Did you forget to escape $ in your shell?"
+
+
+def not_created(urn: str, missing_urn: str, *, excluded: bool) -> str:
+    """What is said of a resource that stands on one that was left out and isn't there."""
+    if excluded:
+        return (
+            f"Resource '{urn}' depends on '{missing_urn}', which is excluded and doesn't exist: exclude both, "
+            "or pass --exclude-dependents."
+        )
+    # The official engine's words.
+    return f"Resource '{urn}' depends on '{missing_urn}' which was was not specified in --target list."
 
 
 def to_refresh(resources: Sequence[ResourceState], options: Options) -> list[ResourceState]:
