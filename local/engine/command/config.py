@@ -137,8 +137,9 @@ def set_all(arguments: Arguments) -> int:
 def _set_rows(stack: Stack, document: str) -> None:
     try:
         rows = json.loads(document)
-    except ValueError as error:
-        raise EngineError(f"could not parse --json argument: {error}") from error
+    except json.JSONDecodeError as error:
+        told = "unexpected end of JSON input" if error.pos >= len(document.rstrip()) else str(error)
+        raise EngineError(f"could not parse --json argument: {told}") from error
     for key, row in rows.items():
         if row.get("value") is None:
             raise EngineError(f'value for --json object key "{key}" is nil')

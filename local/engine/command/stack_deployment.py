@@ -62,7 +62,7 @@ def _decrypted(value: Any, stack: Stack) -> Any:
     return value
 
 
-def _read(file: str) -> dict[str, Any]:
+def _read(file: str, name: str) -> dict[str, Any]:
     """The deployment of an exported file, or of standard input."""
     try:
         text = Path(file).read_text(encoding="utf-8") if file else sys.stdin.read()
@@ -73,15 +73,37 @@ def _read(file: str) -> dict[str, Any]:
         latest, version = document.get("deployment") or {}, document.get("version")
     except (ValueError, AttributeError) as error:
         raise EngineError(f"could not deserialize deployment: {error}" if text.strip() else "EOF") from error
+    if isinstance(version, int) and version > checkpoint.VERSION_4:
+        raise EngineError(
+            f"the stack '{name}' is newer than what this version of the Pulumi CLI understands. Please update your "
+            "version of the Pulumi CLI"
+        )
     if version not in {3, 4} or (version == 4 and document.get("features")):
         raise UnsupportedError(f"the deployment's version {version} (3 is)")
+    for row in latest.get("resources") or ():
+        if problem := _problem(row):
+            raise EngineError(f"could not deserialize deployment: {problem}")
     return latest
+
+
+def _problem(row: Any) -> str:
+    """What makes an entry no resource."""
+    if not isinstance(row, dict):
+        return "a resource is no object"
+    urn = row.get("urn")
+    if not urn or not isinstance(urn, str):
+        return "resource missing required 'urn' field"
+    if not row.get("type"):
+        return f"resource '{urn}' missing required 'type' field"
+    if row.get("id") and not row.get("custom"):
+        return f"resource '{urn}' has 'custom' false but non-empty ID"
+    return ""
 
 
 def import_(arguments: Arguments) -> int:
     """Replace the stack's deployment with an exported one."""
     stack = stacks.open_(arguments.value("--stack"))
-    latest = _read(arguments.value("--file"))
+    latest = _read(arguments.value("--file"), stack.name)
     with stack.store.lock():
         stack.recover()
         salt = checkpoint.salt_of(latest)

@@ -309,6 +309,13 @@ _OTHERS = {
 """),
     "whoami": Command("Show who you are and where state is", "session.whoami", "", _JSON + "-v --verbose  With the backend\n"),
     "version": Command("Print the version", "session.version"),
+    "install": Command("Check that what the project requires is installed", "install.run", "", """
+   --no-dependencies             Don't check its packages
+   --no-plugins                  Don't check its providers
+   --parallel=int                Nothing: nothing is fetched
+   --reinstall                   Nothing: nothing is fetched
+   --use-language-version-tools=refused
+"""),
     "plugin": Command("Manage plugins"),
     "plugin list": Command("List plugins", "plugin.ls", "", _JSON + "-p --project  Those of the project\n", ("ls",)),
     "plugin install": Command("Check that a plugin is part of this engine", "plugin.install", "[kind] [name] [version]", """
@@ -330,7 +337,7 @@ COMMANDS = {**_OPERATIONS, **_STACKS, **_STATES, **_OTHERS}
 # What only the official CLI does: refused by name, whatever follows.
 ONLY_OFFICIAL = {
     "about", "api", "config env", "console", "convert", "convert-trace", "deployment", "do", "env",
-    "esc", "events", "gen-completion", "completion", "gen-markdown", "insights", "install", "logs",
+    "esc", "events", "gen-completion", "completion", "gen-markdown", "insights", "logs",
     "neo", "new", "org", "package", "plugin run", "policy", "project", "replay-events", "schema",
     "stack drift", "stack history events", "stack migrate", "stack schedule",
     "stack webhook", "state edit", "template", "view-trace", "watch",

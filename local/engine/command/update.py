@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import platform
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
+from local.engine.command import metadata
 from local.engine.command import target as limits
 from local.engine.command.flags import TRUE
 from local.engine.command.printing import skip_confirmations
@@ -20,7 +19,6 @@ from local.engine.display.event_log import Log
 from local.engine.display.events import Event, Stream
 from local.engine.display.options import DisplayOptions
 from local.engine.error import EngineError, UnsupportedError
-from local.engine.state.checkpoint import VERSION
 from local.engine.workspace import project as projects
 from local.engine.workspace import stack as stacks
 
@@ -311,27 +309,19 @@ def _exit_code(arguments: Arguments, result: Result, operation: str) -> int:
         return 1
     if arguments.has("--expect-no-changes") and result.changed:
         raise EngineError(
-            f"no changes were expected for {operation} but changes were proposed",
+            f"no changes were expected for {'refresh' if arguments.command == 'refresh' else operation} but changes were proposed",
             exit_code=EXPECTED_NO_CHANGES,
         )
     return 0
 
 
 def _history(arguments: Arguments, stack: Stack, kind: str, result: Result, began: int) -> dict[str, Any]:
+    title, commit = metadata.commit(stack.project.folder)
     return {
         "kind": kind,
         "startTime": began,
-        "message": arguments.value("--message"),
-        "environment": {
-            "exec.kind": arguments.value("--exec-kind", "cli"),
-            "pulumi.arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(
-                platform.machine(), platform.machine()
-            ),
-            "pulumi.os": sys.platform,
-            "pulumi.version": VERSION,
-            "runtime.name": "python",
-            "runtime.version": platform.python_version(),
-        },
+        "message": arguments.value("--message") or title,
+        "environment": metadata.environment(arguments, stack.project, updates=kind == "update") | commit,
         "config": stack.config.values,
         "version": 0,
         "result": "failed" if result.failed else "succeeded",

@@ -78,6 +78,7 @@ class StepView:
     detailed: dict[str, dict[str, Any]] | None = None
     logical: bool = True
     provider: str = ""
+    hidden: bool = False
 
     @property
     def res(self) -> StateView | None:
@@ -87,7 +88,7 @@ class StepView:
     @property
     def internal(self) -> bool:
         """Whether it is the engine's own business, which nobody is shown."""
-        return self.op == op.REMOVE_PENDING_REPLACE or urns.is_default_provider(self.urn)
+        return self.hidden or self.op == op.REMOVE_PENDING_REPLACE or urns.is_default_provider(self.urn)
 
     @property
     def is_stack(self) -> bool:
@@ -105,6 +106,7 @@ def step_view(step: Step, operation: str = "") -> StepView:
     return StepView(
         op=operation or step.op,
         urn=step.urn,
+        hidden=step.hidden,
         type=urns.type_of(step.urn),
         old=None if step.old is None else StateView(step.old),
         new=None if step.new is None else StateView(step.new),

@@ -250,11 +250,11 @@ class Deployment:
         """Read a resource before anything is decided about it: the program runs along with a refresh."""
         goal, old = registration.goal, registration.old
         assert old is not None and self._refresh is not None  # noqa: S101, PT018 - the caller looked
-        step = Step(op.REFRESH, registration.urn, old, registration.new, logical=False)
+        hidden = not goal.custom or urns.is_provider(goal.type)
+        step = Step(op.REFRESH, registration.urn, old, registration.new, logical=False, hidden=hidden)
         try:
             async with self._slots:
-                internal = not goal.custom or urns.is_provider(goal.type)
-                registration.old = await self._refresh.perform(step, internal=internal)
+                registration.old = await self._refresh.perform(step)
         except StepFailedError:
             self._refresh.failed = True
             self._give_up(registration, future)

@@ -77,11 +77,8 @@ class Refresh:
                 self.failed = True
                 return state
 
-    async def perform(self, step: Step, *, internal: bool = False) -> ResourceState | None:
-        """Read a resource; returns what it is now, None if it is gone. Raises StepFailedError after telling why.
-
-        `internal`: nothing to tell the user about, such as components of a program that runs.
-        """
+    async def perform(self, step: Step) -> ResourceState | None:
+        """Read a resource; returns what it is now, None if it is gone. Raises StepFailedError after telling why."""
         old = step.old or step.state
         self._events.emit_step("resourcePreEvent", step, planning=self._preview)
         result = op.SAME
@@ -93,8 +90,7 @@ class Refresh:
         except (ProviderError, EngineError) as error:
             self._fail(step, str(error))
             raise StepFailedError from error
-        internal = internal or urns.is_default_provider(step.urn)
-        if self._counts and not internal:
+        if self._counts and not step.hidden and not urns.is_default_provider(step.urn):
             self.changes[result] = self.changes.get(result, 0) + 1
         # Only a refresh by itself tells what it found: before an update, that is told by what the update does.
         found = result if self._counts else ""

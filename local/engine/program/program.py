@@ -124,7 +124,9 @@ class InlineProgram:
             response = await self._stub.Run(request)
         except grpc.aio.AioRpcError as error:
             return f"the client that runs the program has gone: {error.details()}"
-        return "" if response.bail else (response.error or None)
+        if response.bail:
+            return ""
+        return f"an unhandled error occurred: {response.error}" if response.error else None
 
     async def stop(self) -> None:
         """Hang up; the client's function ends with the engine's server."""

@@ -41,6 +41,7 @@ class Step:
     pending_delete: bool = False  # the old resource is deleted after the new one is there
     pending_replacement: bool = False  # the new resource comes after the old one is deleted
     skipped: bool = False  # not a target: nothing is created
+    hidden: bool = False  # the event log has it, but nobody is shown it
 
     @property
     def state(self) -> ResourceState:
