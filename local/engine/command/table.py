@@ -114,7 +114,7 @@ _DESTROY = (
    --preview-only                 Only show what would be deleted
 -x --exclude=list                 All but this URN
    --exclude-protected            Leave out what is protected
-   --ignore-protect               Delete and replace what is protected, too
+   --ignore-protect               Delete what is protected, too
    --target-dependents            Also what depends on the targets
    --continue-on-error            Go on with what doesn't depend on a failure
    --remove                       Remove the stack and its configuration file, too

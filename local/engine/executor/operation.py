@@ -220,7 +220,8 @@ class _Operation:
             if self._request.packs:
                 self._policies = await self._interrupts.unless(self._load_policies())
             self._events.emit("preludeEvent", config=blinded)
-            if not self._request.refreshes and not self._request.preview:  # which leaves no doubt about what was being updated or deleted
+            # A refresh leaves no doubt about what was being updated or deleted.
+            if not self._request.refreshes and not self._request.preview:
                 _warn_of_pending(self._state, self._events)
             if self._state.operations:
                 resources = await self._interrupts.unless(self._settle(resources))
