@@ -23,7 +23,7 @@ from local.engine.display.property_diff import (
 from local.engine.display.quoting import escaped, number, quoted
 from local.engine.display.text_diff import characters, line_chunks
 from local.engine.display.wording import WORDS
-from local.engine.property_value import ARCHIVE, ASSET, RESOURCE, SIGNATURE, Secret, Unknown
+from local.engine.property_value import ARCHIVE, ASSET, RESOURCE, SIGNATURE, UNKNOWN_STRING, Secret, Unknown
 from local.engine.steps import step as op
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ class Printer:
             self.write("true" if value else "false")
         elif isinstance(value, (int, float)):
             self.write(number(value))
-        elif isinstance(value, Unknown):
+        # A refresh that runs the program stores outputs that it couldn't know.
+        elif isinstance(value, Unknown) or value == UNKNOWN_STRING:
             self.write("[unknown]")
         elif isinstance(value, Secret):
             self.write("[secret]")

@@ -94,8 +94,10 @@ def _references(states: Sequence[ResourceState], variables: dict[str, str]) -> d
 def _declared(state: ResourceState, variables: dict[str, str], code: _Code) -> str:
     code.owner, code.name = variables[state.urn], state.name
     if not state.custom:
-        arguments = [json.dumps(state.type), json.dumps(state.name)]
-        return _called("pulumi.ComponentResource", arguments, _options(state, variables), code.owner)
+        arguments, options = [json.dumps(state.type), json.dumps(state.name)], _options(state, variables)
+        if not options:
+            return f"{code.owner} = pulumi.ComponentResource({', '.join(arguments)})"
+        return _called("pulumi.ComponentResource", arguments, options, code.owner)
     spelling = _spelling(state.type, code)
     arguments = [json.dumps(state.name, ensure_ascii=False)]
     for key in sorted(state.inputs, key=lambda key: _names(spelling, key)[0]):
