@@ -235,6 +235,25 @@ def blind(value: Any) -> Any:
     return mapped(value, lambda _: "[secret]")
 
 
+def go_text(value: Any) -> str:
+    """A value as the official engine's messages have it (`PropertyValue.String` of its SDK), secrets blinded."""
+    if isinstance(value, Unknown):
+        return "output<string>{}"
+    if isinstance(value, Secret):
+        return "{[secret]}"
+    if isinstance(value, Output):
+        return go_text(value.flat())
+    if value is None:
+        return "{<nil>}"
+    if isinstance(value, bool):
+        return f"{{{str(value).lower()}}}"
+    if isinstance(value, list):
+        return f"{{[{' '.join(map(go_text, value))}]}}"
+    if isinstance(value, dict):
+        return f"{{map[{' '.join(f'{key}:{go_text(item)}' for key, item in sorted(value.items()))}]}}"
+    return f"{{{value}}}"
+
+
 def mapped(value: Any, replace: Callable[[Secret], Any]) -> Any:
     """The value with each secret replaced; unknowns become their wire string."""
     if isinstance(value, Secret):

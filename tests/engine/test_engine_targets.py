@@ -56,7 +56,7 @@ def plan_of(options: Options, *states: ResourceState, kind: type[Plan] = Plan) -
 
 def registered(plan: Plan, wanted: Goal) -> tuple[ResourceState | None, ResourceState]:
     name = plan.urn(wanted)
-    old = plan.find(name, wanted)
+    old, _ = plan.find(name, wanted)
     return old, plan.state(name, wanted, old)
 
 

@@ -6,13 +6,13 @@ Registrations are decided one after another, in the order they arrive; diffs and
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
-from local.engine.error import EngineError, StepFailedError, ViolationError
+from local.engine.error import EngineError, ProtectedError, StepFailedError
 from local.engine.executor.deletion import Deletion
-from local.engine.property_value import equal
+from local.engine.executor.outputs import Outputs
+from local.engine.executor.registered import FAIL, SKIP, CancelledRegistrationError, Registered
 from local.engine.providers.answer import ProviderError
 from local.engine.state.checkpoint import without_missing
 from local.engine.steps import step as op
@@ -34,25 +34,10 @@ if TYPE_CHECKING:
     from local.engine.state.resource_state import ResourceState
     from local.engine.state.snapshot import Snapshot
 
-    _Work = Callable[[], Awaitable[None]]
+    _Work = Callable[[], Awaitable[object]]
 
 _IDLE_SECONDS = 0.05  # how long after a failure what is on its way may still arrive
-SUCCESS, FAIL, SKIP = 0, 1, 2  # as the protocol has them
 _USER_ERRORS = (PlanError, ProviderError, EngineError)
-
-
-class CancelledRegistrationError(Exception):
-    """The operation has failed: registrations are no longer answered."""
-
-
-@dataclass(frozen=True)
-class Registered:
-    """What became of a registration."""
-
-    state: ResourceState
-    stables: tuple[str, ...] = ()
-    result: int = SUCCESS
-    unknown: bool = False  # it was left out: nobody knows what it would have been
 
 
 class Deployment:
@@ -80,19 +65,23 @@ class Deployment:
         # None wakes the loop to look around.
         self._queue: asyncio.Queue[_Work | None] = asyncio.Queue()
         self._slots = asyncio.Semaphore(parallel)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._waiting: set[asyncio.Future[Any]] = set()
-        self._unavailable: set[str] = set()  # failed or skipped, with --continue-on-error
+        self._unavailable: set[str] = set()  # URNs of what failed or was skipped, with --continue-on-error
+        self._broken: list[Step] = []  # the steps that failed
+        self._outputs = Outputs(self._plan.olds, snapshot, events)
         self._imported: set[str] = set()
         self._default_providers: dict[str, asyncio.Task[str]] = {}
         self._program_ended = False
         self._snapshot = snapshot
-        self._misplanned = False
+        # What can't be planned ends everything at once, --continue-on-error or not.
+        self._bailed = False
+        self._halted = False  # a step failed
         self._objected = False
-        self._stack_outputs: tuple[ResourceState, Properties] | None = None
         self.ended = asyncio.Event()  # nothing of the program is called any more
         self.failed = False
         self.cancelled = False
+        executor.deleting = self._plan.deleting
 
     # -- what the resource monitor calls
 
@@ -100,20 +89,20 @@ class Deployment:
         """Have a resource be what the goal says; raises CancelledRegistrationError when the operation has failed."""
         future: asyncio.Future[Registered] = self._future()
         if not self._stopped:
-            self._queue.put_nowait(lambda: self._on_register(goal, future))
+            self._submit(lambda: self._on_register(goal, future), self._plan.urn_of(goal))
         return await future
 
     async def read(self, goal: Goal, identity: str) -> Registered:
         """Have a resource read that the stack doesn't manage."""
         future: asyncio.Future[Registered] = self._future()
         if not self._stopped:
-            self._queue.put_nowait(lambda: self._on_read(goal, identity, future))
+            self._submit(lambda: self._on_read(goal, identity, future), self._plan.urn_of(goal))
         return await future
 
     async def outputs(self, urn: str, outputs: Properties) -> None:
         """Give a component its outputs."""
         future: asyncio.Future[None] = self._future()
-        self._queue.put_nowait(lambda: self._on_outputs(urn, outputs, future))
+        self._submit(lambda: self._on_outputs(urn, outputs, future), urn)
         await future
 
     async def default_provider(self, package: str, version: str, inputs: Properties) -> str:
@@ -143,7 +132,7 @@ class Deployment:
         """Start nothing more: what is in flight ends, then the operation does."""
         if message:
             self._events.diagnose("error", message, urn="" if urn and urns.is_default_provider(urn) else urn)
-        self.failed = True
+        self.failed = self._bailed = True
         self._queue.put_nowait(None)
 
     def cancel(self) -> None:
@@ -158,28 +147,27 @@ class Deployment:
         while not self._finished():
             work = await self._queue.get()
             if work is not None:
-                await self._guarded(work, planning=True)
+                await work()
         if not self._stopped:
-            await (self._refresh_the_rest if self._plan.refresh_only else self._delete_the_rest)()
-            self._take_stack_outputs()
-            await self._guarded(self._judge_stack)
+            await self._planned(self._refresh_the_rest if self._plan.refresh_only else self._delete_the_rest)
         else:
             await self._drain()
-            self._take_stack_outputs()
+        self.failed |= self._planner.objected or self._objected or self._executor.hook_failed
+        self.failed |= bool(self._refresh and self._refresh.failed)
+        if not self.failed:
+            await self._planned(self._judge_stack)
+        self._outputs.finish(failed=self.failed)
         if self._refresh and self._snapshot:
             self._snapshot.rebase(without_missing(self._snapshot.resources()), self._snapshot.unfinished)
-        if self._objected:
-            self.fail()
-        failed = self._executor.hook_failed or self._executor.failed_steps
-        if self._objected or failed or (self._refresh and self._refresh.failed):
-            self._events.diagnose("error", f"{'preview' if self._executor.preview else 'update'} failed")
+        if self.failed and not self._bailed:
+            self._events.diagnose("error", "preview failed" if self._executor.preview else "update failed")
         self._release()
         self.ended.set()
 
     @property
     def _stopped(self) -> bool:
         """Whether nothing more is started."""
-        return self.cancelled or (self.failed and not self._continue)
+        return self._bailed or self._halted or self.cancelled
 
     def _finished(self) -> bool:
         return self._stopped or (self._program_ended and self._queue.empty() and not self._tasks)
@@ -194,7 +182,7 @@ class Deployment:
                     return
                 continue
             if work is not None:
-                await self._guarded(work, planning=True)
+                await work()
 
     def _release(self) -> None:
         for future in list(self._waiting):
@@ -210,22 +198,25 @@ class Deployment:
         future.add_done_callback(self._waiting.discard)
         return future
 
-    async def _guarded(self, work: _Work, urn: str = "", *, planning: bool = False) -> None:
+    async def _planned(self, work: _Work, urn: str = "") -> None:
+        """Do what decides about steps: an error in it is the operation's end."""
         try:
             await work()
-        except StepFailedError as error:
-            self._continue &= not isinstance(error, ViolationError)
-            self._misplanned |= planning
+        except StepFailedError:
             self.fail()
         except _USER_ERRORS as error:
-            self._misplanned |= planning
             self.fail(str(error), urn)
 
+    def _submit(self, work: _Work, urn: str = "") -> None:
+        """Have the loop decide something."""
+        self._queue.put_nowait(lambda: self._planned(work, urn))
+
     def _spawn(self, work: _Work, urn: str) -> None:
-        task = asyncio.ensure_future(self._guarded(work, urn))
+        """Do something beside the loop."""
+        task = asyncio.ensure_future(work())
         self._tasks.add(task)
 
-        def ended(done: asyncio.Task[None]) -> None:
+        def ended(done: asyncio.Task[object]) -> None:
             self._tasks.discard(done)
             self._queue.put_nowait(None)
             if not done.cancelled() and (error := done.exception()) is not None:
@@ -236,13 +227,12 @@ class Deployment:
     # -- registrations
 
     async def _on_register(self, goal: Goal, future: asyncio.Future[Registered]) -> None:
-        if self._misplanned and not self._continue:
+        if self._bailed:
             return
         registration = self._planner.open(goal)
-        if self._snapshot:
-            self._snapshot.aliases = self._plan.aliased
         if self._refresh and registration.old is not None and self._plan.is_named(registration.old):
-            self._spawn(lambda: self._refresh_first(registration, future), registration.urn)
+            urn = registration.urn
+            self._spawn(lambda: self._planned(lambda: self._refresh_first(registration, future), urn), urn)
         else:
             await self._continue_with(registration, future)
 
@@ -257,10 +247,9 @@ class Deployment:
                 registration.old = await self._refresh.perform(step)
         except StepFailedError:
             self._refresh.failed = True
-            self._give_up(registration, future)
             raise
         self._take_over(old, registration.old)
-        self._queue.put_nowait(lambda: self._continue_with(registration, future))
+        self._submit(lambda: self._continue_with(registration, future), registration.urn)
 
     def _take_over(self, old: ResourceState, new: ResourceState | None) -> None:
         """Record what a refresh has found."""
@@ -273,11 +262,9 @@ class Deployment:
         self._plan.refreshed(old, new)
 
     async def _continue_with(self, registration: Registration, future: asyncio.Future[Registered]) -> None:
-        if self._unavailable & registration.new.all_dependencies():
-            self._unavailable.add(registration.urn)
-            future.set_result(Registered(registration.new, result=SKIP))
-        elif self._plan.is_import(registration.goal, registration.old):
-            self._spawn(lambda: self._import(registration, future), registration.urn)
+        urn = registration.urn
+        if self._plan.is_import(registration.goal, registration.old):
+            self._spawn(lambda: self._planned(lambda: self._import(registration, future), urn), urn)
         else:
             await self._decide(registration, future)
 
@@ -286,118 +273,87 @@ class Deployment:
         goal, old, new, urn = registration.goal, registration.old, registration.new, registration.urn
         replacing = old is not None and not self._plan.to_recreate(urn)
         kind = op.IMPORT_REPLACEMENT if replacing else op.IMPORT
-        try:
-            await self._perform(Step(kind, urn, old, new, logical=not replacing, pending_delete=replacing))
-            if replacing:
-                await self._perform(Step(op.REPLACE, urn, old, new))
-        except (StepFailedError, *_USER_ERRORS):
-            self._give_up(registration, future)
-            raise
-        registration.old = new
-        registration.new = self._plan.state(urn, goal, new)
-        self._imported.add(urn)
-        self._queue.put_nowait(lambda: self._decide(registration, future))
+        steps = [Step(kind, urn, old, new, logical=not replacing, pending_delete=replacing)]
+        if replacing:
+            steps.append(Step(op.REPLACE, urn, old, new))
+        if await self._run(steps, future, answer=False):
+            registration.old = new
+            registration.new = self._plan.state(urn, goal, new)
+            self._imported.add(urn)
+            self._submit(lambda: self._decide(registration, future), urn)
 
     async def _decide(self, registration: Registration, future: asyncio.Future[Registered]) -> None:
-        try:
-            decided = await self._planner.decide(registration)
-            if decided is None:
-                self._spawn(lambda: self._diff(registration, future), registration.urn)
-            elif isinstance(decided, Diff):
-                await self._decide_after(registration, decided, future)
-            else:
-                await self._start(registration, decided, future)
-        except (StepFailedError, *_USER_ERRORS):
-            self._give_up(registration, future)
-            raise
+        urn = registration.urn
+        decided = await self._planner.decide(registration)
+        if decided is None:
+            self._spawn(lambda: self._planned(lambda: self._diff(registration, future), urn), urn)
+        elif isinstance(decided, Diff):
+            await self._decide_after(registration, decided, future)
+        else:
+            await self._start(registration, decided, future)
 
     async def _diff(self, registration: Registration, future: asyncio.Future[Registered]) -> None:
-        try:
-            async with self._slots:
-                diff = await self._planner.diff(registration)
-        except _USER_ERRORS:
-            self._give_up(registration, future)
-            raise
-        self._queue.put_nowait(lambda: self._decide_after(registration, diff, future))
+        async with self._slots:
+            diff = await self._planner.diff(registration)
+        self._submit(lambda: self._decide_after(registration, diff, future), registration.urn)
 
     async def _decide_after(
         self, registration: Registration, diff: Diff, future: asyncio.Future[Registered]
     ) -> None:
-        try:
-            steps = await self._planner.decide_after(registration, diff)
-        except (StepFailedError, *_USER_ERRORS):
-            self._give_up(registration, future)
-            raise
+        steps = await self._planner.decide_after(registration, diff)
         await self._start(registration, steps, future)
 
-    def _give_up(self, registration: Registration, future: asyncio.Future[Registered]) -> None:
-        """With --continue-on-error, tell the program that the resource isn't there."""
-        self._unavailable.add(registration.urn)
-        if self._continue and not future.done():
-            future.set_result(Registered(registration.new, result=FAIL))
-
     async def _on_read(self, goal: Goal, identity: str, future: asyncio.Future[Registered]) -> None:
-        urn = self._plan.urn(goal)
-        steps = self._plan.read(goal, urn, identity)
-        self._spawn(lambda: self._chain(steps, future), urn)
+        if not self._bailed:
+            await self._begin(self._plan.read(goal, self._plan.urn(goal), identity), future)
 
     async def _on_outputs(self, urn: str, outputs: Properties, future: asyncio.Future[None]) -> None:
-        state = self._plan.news.get(urn)
-        if state is None:
-            raise PlanError(f"outputs were registered for {urn}, which the program has not registered")
-        if urns.qualified_type(urn) == urns.STACK_TYPE:
-            # What becomes of them depends on how the operation ends.
-            self._stack_outputs = state, outputs
-        else:
-            self._take_outputs(state, outputs)
-            await self._executor.outputs_registered(urn)
-            if self._executor.hook_failed:
-                self.fail()
-                if self._stopped:
-                    return
+        self._outputs.take(urn, outputs)
+        await self._executor.outputs_registered(urn)
+        if self._fails_for_a_hook():
+            return  # the program isn't told
         if not future.done():
             future.set_result(None)
-
-    def _take_outputs(self, state: ResourceState, outputs: Properties) -> None:
-        old = self._plan.olds.get(state.urn)
-        # What hasn't changed keeps the ciphertexts of its secrets.
-        state.outputs = old.outputs if old is not None and equal(old.outputs, outputs) else outputs
-        if self._snapshot:
-            self._snapshot.change(state)
-        done = self._executor.component_ops.get(state.urn, op.SAME if old else op.CREATE)
-        step = Step(done, state.urn, old, state)
-        self._events.emit_step("resOutputsEvent", step, planning=self._executor.preview)
-
-    def _take_stack_outputs(self) -> None:
-        """Give the stack its outputs; after a failure an output that is missing may just not have been reached."""
-        if self._stack_outputs is None:
-            return
-        state, outputs = self._stack_outputs
-        old = self._plan.olds.get(state.urn)
-        if self.failed and old is not None:
-            outputs = {**old.outputs, **outputs}
-        self._take_outputs(state, outputs)
 
     # -- steps
 
     async def _start(
         self, registration: Registration, steps: Sequence[Step], future: asyncio.Future[Registered]
     ) -> None:
-        """Carry out a registration's steps, at once if they touch nothing."""
+        """Carry out a registration's steps."""
         self._require_created(steps)
+        old = registration.old
         idle = all(step.op == op.SAME for step in steps)
-        if self._stopped and (self._misplanned or not idle):
-            return
-        if not steps:
-            future.set_result(Registered(registration.new))
-        elif idle and registration.urn in self._imported and registration.old is not None:
+        if steps and idle and old is not None and registration.urn in self._imported:
             # Its entry is in the state already.
-            self._plan.news[registration.urn] = registration.old
-            future.set_result(Registered(registration.old))
-        elif idle or all(step.op == op.CREATE and not step.state.custom for step in steps):
-            await self._chain(steps, future)
+            self._plan.news[registration.urn] = old
+            future.set_result(Registered(old))
+        elif steps:
+            await self._begin(steps, future)
+        elif not future.done():
+            future.set_result(Registered(registration.new))
+
+    async def _begin(self, steps: Sequence[Step], future: asyncio.Future[Registered]) -> None:
+        """Carry out steps, at once if they touch nothing."""
+        if self._unavailable:
+            steps = [step for step in steps if not self._skips(step, future)]
+        idle = all(step.op == op.SAME for step in steps)
+        if not steps or (self._stopped and (self._bailed or not idle)):
+            return
+        if idle or all(step.op == op.CREATE and not step.state.custom for step in steps):
+            await self._run(steps, future)
         else:
-            self._spawn(lambda: self._run(registration, steps, future), registration.urn)
+            self._spawn(lambda: self._run(steps, future), steps[-1].urn)
+
+    def _skips(self, step: Step, future: asyncio.Future[Registered]) -> bool:
+        """With --continue-on-error, whether a step is left out because it needs what isn't there."""
+        provider, _ = urns.split_reference(step.state.provider)
+        if not (step.state.all_dependencies() - {provider}) & self._unavailable:
+            return False
+        self._unavailable.add(step.urn)
+        if step.new is not None and not future.done():
+            future.set_result(Registered(step.new, result=SKIP))
+        return True
 
     def _require_created(self, steps: Sequence[Step]) -> None:
         for urn, message in self._plan.uncreated(steps):
@@ -405,49 +361,68 @@ class Deployment:
                 self._object(message, urn)
                 continue
             self._events.diagnose("error", message, urn=urn)
-            self._continue = False
             raise StepFailedError
 
     async def _run(
-        self, registration: Registration, steps: Sequence[Step], future: asyncio.Future[Registered]
-    ) -> None:
-        try:
-            await self._chain(steps, future)
-        except (StepFailedError, *_USER_ERRORS):
-            self._give_up(registration, future)
-            raise
-
-    async def _chain(self, steps: Sequence[Step], future: asyncio.Future[Registered]) -> None:
-        for step in steps:
-            await self._perform(step)
-        if not future.done():
-            last = steps[-1]
-            future.set_result(Registered(self._plan.news[last.urn], last.stables, unknown=last.skipped))
-
-    async def _perform(self, step: Step) -> None:
+        self, steps: Sequence[Step], future: asyncio.Future[Registered], *, answer: bool = True
+    ) -> bool:
+        """Carry out steps one after another, and tell the program; returns whether all went well."""
         waited = self._slots.locked()
         async with self._slots:
-            if waited and self._stopped:
-                raise StepFailedError
-            if self._executor.hook_failed and self._stopped:
-                raise StepFailedError
+            for number, step in enumerate(steps):
+                if self._stopped and (waited or number or self._executor.hook_failed):
+                    return False
+                if not await self._perform(step):
+                    if self._continue and not future.done():
+                        future.set_result(Registered(self._plan.news[steps[-1].urn], result=FAIL))
+                    return False
+        if answer and not future.done():
+            last = steps[-1]
+            future.set_result(Registered(self._plan.news[last.urn], last.stables, unknown=last.skipped))
+        return True
+
+    async def _perform(self, step: Step) -> bool:
+        """Carry out one step; returns whether that went well."""
+        try:
             await self._executor.run(step)
-            if self._executor.hook_failed:
-                self.fail()
-                if self._stopped:
-                    raise StepFailedError  # the program isn't told
+        except StepFailedError as error:
+            self._broke(step, tolerable=isinstance(error, ProtectedError))
+        except _USER_ERRORS as error:
+            self._broke(step, str(error))
+        else:
+            self._outputs.open(step)
+            return not self._fails_for_a_hook()
+        return False
+
+    def _fails_for_a_hook(self) -> bool:
+        """Whether a hook that ran after a step failed, and with it the operation: nothing more is started."""
+        if self._executor.hook_failed:
+            self.failed = True
+            self._halted |= not self._continue
+        return self._executor.hook_failed and self._stopped
+
+    def _broke(self, step: Step, message: str = "", *, tolerable: bool = False) -> None:
+        if message:
+            self._events.diagnose(
+                "error", message, urn="" if urns.is_default_provider(step.urn) else step.urn
+            )
+        self._unavailable.add(step.urn)
+        self._broken.append(step)
+        self.failed = True
+        # A delete that was refused has done nothing: the user may as well hear of all that is protected.
+        self._halted |= not self._continue and not tolerable
+        self._queue.put_nowait(None)
 
     # -- policies
 
     async def _judge_stack(self) -> None:
         """Have stack policies look at what there is now; a preview fails only here, so that it shows everything."""
-        if self._policies is None or self.failed:
+        if self._policies is None:
             return
         await self._policies.judge_stack(
             list(self._plan.news.values()), {**self._plan.olds, **self._plan.news}
         )
-        if self._policies.violated:
-            self.fail("preview failed" if self._executor.preview else "update failed")
+        self.failed |= self._policies.violated
 
     # -- deletes
 
@@ -475,19 +450,16 @@ class Deployment:
         if undeclared and not self._executor.preview:
             return
         for step in same:
-            await self._executor.run(step)
-        self._executor.deleting.update(step.urn for step in gone)
-        deletion = Deletion(
-            self._perform,
-            self._events,
-            self._plan.graph(),
-            go_on=self._continue,
-            stop=self.fail,
-            stopped=lambda: self._stopped,
-        )
-        await deletion.run(gone, self._executor.failed_steps)
-        if deletion.failed or absent:
+            await self._perform(step)
+        self._plan.deleting.update(step.urn for step in gone)
+        deletion = Deletion(self._plan.graph(), perform=self._delete, stopped=lambda: self._stopped)
+        await deletion.run(gone, self._broken)
+        if absent:
             self.fail()
+
+    async def _delete(self, step: Step) -> bool:
+        async with self._slots:
+            return self._stopped or await self._perform(step)
 
     def _object(self, message: str, urn: str) -> None:
         """Note what is wrong with what the user asked for; a preview goes on, so that it shows everything."""

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from local.engine import urn as urns
 from local.engine.error import HookError, ProtectedError, StepFailedError
-from local.engine.property_value import equal, with_secrets
+from local.engine.property_value import UNKNOWN_STRING, equal, with_secrets
 from local.engine.providers.answer import Outcome, ProviderError
 from local.engine.providers.provider import operation
 from local.engine.state.resource_state import now
 from local.engine.steps import step as op
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from local.engine.display.events import Stream
     from local.engine.monitor.hook import Hooks
     from local.engine.providers.registry import ProviderRegistry
@@ -57,12 +59,10 @@ class Executor:
         self._hooks = hooks
         self._ignore_protect = ignore_protect
         self._components: dict[str, Step] = {}  # which await their outputs, and hooks that run after them
-        self.component_ops: dict[str, str] = {}  # URN → what was done to it
         self.hook_failed = False  # one that ran after a step: the step stands, the deployment doesn't
-        self.deleting: set[str] = set()  # URNs that go in this operation
+        self.deleting: AbstractSet[str] = frozenset()  # URNs that go in this operation
         self.planned_imports: dict[str, str] = {}  # of `pulumi import`: URN → why not, if so
         self.changes: dict[str, int] = {}
-        self.failed_steps: list[Step] = []
 
     @property
     def preview(self) -> bool:
@@ -86,6 +86,10 @@ class Executor:
             raise (ProtectedError if isinstance(error, _IsProtectedError) else StepFailedError) from error
         finally:
             operation.reset(number)
+        if step.new is not None and step.op != op.REPLACE:
+            self._hide(step.new)
+            if step.op == op.SAME and step.old is not None:
+                step.old.outputs = step.new.outputs  # they are the same ones
         if self._snapshot:
             self._record(step)
             if sequence:
@@ -98,8 +102,6 @@ class Executor:
             await self._run_after_hooks(step)
         else:
             self._components[step.urn] = step
-            if step.logical:
-                self.component_ops[step.urn] = step.op
         self._done(step)
 
     async def outputs_registered(self, urn: str) -> None:
@@ -116,6 +118,17 @@ class Executor:
             self.hook_failed = True
             self._events.diagnose("error", str(error), urn=step.urn)
 
+    def _hide(self, state: ResourceState) -> None:
+        """Make outputs secret that are asked to be, and those whose inputs are."""
+        names = state.additional_secret_outputs
+        if "id" in names:
+            self._events.diagnose(
+                "warning",
+                "The 'id' property cannot be made secret. See pulumi/pulumi#2717 for more details.",
+                urn=state.urn,
+            )
+        state.outputs = with_secrets(state.outputs, names, state.inputs)
+
     def _begin(self, step: Step) -> int:
         kind = _OPERATIONS.get(step.op)
         if (
@@ -129,7 +142,6 @@ class Executor:
 
     def _failed(self, step: Step, reasons: list[str]) -> None:
         """A step has failed: tell why."""
-        self.failed_steps.append(step)
         urn = "" if urns.is_default_provider(step.urn) else step.urn
         for reason in reasons:
             message = f"Preview failed: {reason}" if self.preview else reason
@@ -193,7 +205,7 @@ class Executor:
                 ),
             )
             new.id = outcome.id
-            new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs, new.inputs)
+            new.outputs = outcome.outputs
             errors = outcome.errors
             new.init_errors = list(errors)
         new.created = new.modified = now()
@@ -220,14 +232,13 @@ class Executor:
                     seconds=new.custom_timeouts.get("update", 0),
                 ),
             )
-            new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs, new.inputs)
+            new.outputs = outcome.outputs
             errors = outcome.errors
             new.init_errors = list(errors)
             if errors:
                 new.inputs = old.inputs
-        else:
-            new.outputs = old.outputs
-        new.created, new.modified = old.created, now()
+        # A component's outputs are what it registers from now on.
+        new.created, new.modified = old.created, now() if new.custom else old.modified
         return errors
 
     async def _delete(self, step: Step) -> None:
@@ -254,15 +265,18 @@ class Executor:
 
     async def _read(self, step: Step) -> tuple[str, ...]:
         new = _required(step.new)
-        provider = await self._providers.get(new.provider)
-        outcome: Outcome = await provider.read(new.urn, new.id, new.inputs, new.inputs)
-        if not outcome.id:
-            raise ProviderError(f"resource '{new.id}' does not exist")
-        new.id = outcome.id
-        new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs, new.inputs)
+        outcome = Outcome()
+        if new.id != UNKNOWN_STRING:
+            provider = await self._providers.get(new.provider)
+            outcome = await provider.read(new.urn, new.id, new.inputs, new.inputs)
+            if not outcome.answered:
+                raise ProviderError(f"resource '{new.id}' does not exist")
+        new.id = outcome.id or new.id
+        new.outputs = outcome.outputs
         new.init_errors = list(outcome.errors)
-        if step.old is not None:
-            new.created, new.modified = step.old.created, step.old.modified
+        if old := step.old:
+            same = equal(new.inputs, old.inputs) and equal(new.outputs, old.outputs)
+            new.created, new.modified = old.created, old.modified if same else now()
         if step.pending_delete and step.old is not None:
             step.old.delete = True
         return outcome.errors
@@ -286,7 +300,7 @@ class Executor:
         if step.urn in self.planned_imports:
             # The official engine keeps no id to import here; what can't be read was supplied.
             new.import_id, new.inputs = "", {**supplied, **outcome.inputs}
-        new.outputs = with_secrets(outcome.outputs, new.additional_secret_outputs, new.inputs)
+        new.outputs = outcome.outputs
         new.init_errors = list(outcome.errors)
         new.created = new.modified = now()
         if step.pending_delete and step.old is not None:
@@ -306,10 +320,12 @@ class Executor:
                 snapshot.remove(old)
         elif step.op == op.REMOVE_PENDING_REPLACE:
             snapshot.remove(_required(step.old))
-        elif step.pending_delete and step.old is not None:
+        elif step.pending_delete and step.old is not None and not step.old.pending_replacement:
+            snapshot.rename(step.old, _required(step.new))
             snapshot.change(step.old)
             snapshot.settle(_required(step.new))
         else:
+            snapshot.rename(step.old, _required(step.new))
             snapshot.settle(_required(step.new), step.old, same=step.op == op.SAME)
 
 

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from local.engine import urn as urns
 from local.engine.error import StepFailedError
+from local.engine.property_path import PathError
+from local.engine.property_value import equal, go_text, has_unknown
 from local.engine.steps import importing
 from local.engine.steps import step as op
 from local.engine.steps.difference import Diff, ignoring, structural, with_replace_on_changes
+from local.engine.steps.plan import PlanError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +36,7 @@ class Registration:
     urn: str
     old: ResourceState | None
     new: ResourceState
+    valid: bool = True  # no two claim the same
     seed: bytes = field(default_factory=lambda: os.urandom(32))
 
 
@@ -49,16 +53,19 @@ class Planner:
         preview: bool = False,
     ) -> None:
         self.plan = plan
+        self.preview = preview
+        self.objected = False  # something was said that fails the preview in the end
         self._policies = policies
-        self._preview = preview
         self._providers = providers
         self._events = events
 
     def open(self, goal: Goal) -> Registration:
         """Who a registration is about."""
         urn = self.plan.urn(goal)
-        old = self.plan.find(urn, goal)
-        return Registration(goal, urn, old, self.plan.state(urn, goal, old))
+        old, problems = self.plan.find(urn, goal)
+        for problem in problems:
+            self._events.diagnose("error", problem, urn=urn)
+        return Registration(goal, urn, old, self.plan.state(urn, goal, old), valid=not problems)
 
     async def decide(self, registration: Registration) -> Sequence[Step] | Diff | None:
         """The steps, or the diff that leads to them, or None: the provider has to be asked for it."""
@@ -68,25 +75,41 @@ class Planner:
         if passed_over is not None:
             registration.new = plan.news[registration.urn]
             return passed_over
+        inputs = goal.inputs if old is None else self._unignored(registration, old)
         if goal.custom and plan.is_target(new):
             ignores = plan.ignores_old(new.urn, old)
-            inputs = goal.inputs
-            if old is not None and not ignores:
-                inputs = ignoring(inputs, old.inputs, goal.ignore_changes)
             new.inputs = await self._checked(
-                registration, None if ignores or old is None else old.inputs, inputs
+                registration,
+                None if ignores or old is None else old.inputs,
+                goal.inputs if ignores else inputs,
             )
-        elif old is not None:
-            new.inputs = ignoring(goal.inputs, old.inputs, goal.ignore_changes)
         if self._policies is not None and plan.is_target(new):
             await self._policies.judge(goal, new, self._provider_state(new))
+        if not registration.valid:
+            raise StepFailedError
         steps = plan.undiffed(goal, old, new)
         if steps is not None or old is None:
             return steps or []
-        diff = plan.forced_diff(old, new, provider_replaced=await self._provider_replaced(old, new))
+        if not self.preview and has_unknown(new.replacement_trigger):
+            raise PlanError(f"replacement trigger contains unknowns for {new.urn}")
+        diff = plan.forced_diff(old, new)
+        if diff is None and await self._provider_replaced(old, new):
+            diff = Diff(changes=True, replaces=("provider",))
         if diff is None and not goal.custom:
-            return structural(old.inputs, new.inputs)
+            return Diff(changes=not equal(old.inputs, inputs))
         return diff
+
+    def _unignored(self, registration: Registration, old: ResourceState) -> Properties:
+        goal = registration.goal
+        inputs, impossible = ignoring(goal.inputs, old.inputs, goal.ignore_changes)
+        if impossible:
+            paths = ", ".join(impossible)
+            self._events.diagnose(
+                "info",
+                f'cannot ignore changes in added or removed elements of the path: "{paths}"',
+                urn=registration.urn,
+            )
+        return inputs
 
     async def diff(self, registration: Registration) -> Diff:
         """What the provider says about the difference."""
@@ -97,7 +120,7 @@ class Planner:
         provider = await self._providers.get(goal.provider)
         diff: Diff = await provider.diff(old, new.inputs, goal.ignore_changes)
         if diff.changes is None:
-            return structural(old.inputs, ignoring(new.inputs, old.inputs, goal.ignore_changes))
+            return structural(old.inputs, ignoring(new.inputs, old.inputs, goal.ignore_changes)[0])
         return diff
 
     async def decide_after(self, registration: Registration, diff: Diff) -> Sequence[Step]:
@@ -107,26 +130,39 @@ class Planner:
         assert old is not None  # noqa: S101 - `decide` said so
         if plan.to_recreate(registration.urn):
             return plan.undiffed(goal, old, new) or []  # deleted meanwhile, with something it stands on
-        diff = with_replace_on_changes(diff, goal.replace_on_changes, init_errors=bool(old.init_errors))
+        diff = self._with_replacements(diff, goal.replace_on_changes, init_errors=bool(old.init_errors))
         verdict = plan.verdict(old, new, diff)
         if verdict == op.SAME:
             return [op.Step(op.SAME, new.urn, old, new)]
         if verdict == op.UPDATE:
             return plan.updated(old, new, diff)
-        if goal.import_id:
-            self._warn_or_refuse(importing.replacement(old, new, diff), registration.urn)
+        self._object(goal, old, new, diff)
         if goal.custom:
             new.inputs = await self._checked(registration, None, goal.inputs)
             if self._policies is not None:
                 await self._policies.remediate(goal, new, self._provider_state(new), again=True)
-        dependents = await self._dependents(old) if plan.deletes_first(goal, diff) else []
+        dependents = await self._dependents(old, new.urn) if plan.deletes_first(goal, diff) else []
         return plan.replaced(goal, old, new, diff, dependents)
 
-    def _warn_or_refuse(self, message: str, urn: str) -> None:
-        """Of what only a preview may go on with."""
-        self._events.diagnose("warning" if self._preview else "error", message, urn=urn)
-        if not self._preview:
-            raise StepFailedError
+    @staticmethod
+    def _with_replacements(diff: Diff, paths: Sequence[str], *, init_errors: bool) -> Diff:
+        try:
+            return with_replace_on_changes(diff, paths, init_errors=init_errors)
+        except PathError as error:
+            raise PlanError(str(error)) from error
+
+    def _object(self, goal: Goal, old: ResourceState, new: ResourceState, diff: Diff) -> None:
+        """Say what forbids a replacement; a preview goes on, so that everything is seen."""
+        if message := self.plan.objection(old, new):
+            if not self.preview:
+                raise PlanError(message)
+            self._events.diagnose("error", message, urn=new.urn)
+            self.objected = True
+        if goal.import_id:
+            message = importing.replacement(old, new, diff)
+            if not self.preview:
+                raise PlanError(message)
+            self._events.diagnose("warning", message, urn=new.urn)
 
     async def _checked(
         self, registration: Registration, olds: Properties | None, news: Properties
@@ -138,9 +174,9 @@ class Planner:
             provider = await self._providers.get(goal.provider)
             inputs, failures = await provider.check(urn, olds, news, registration.seed)
         for name, reason in failures:
-            at = f"property {name} of " if name else ""
+            at = f": property {name} value {go_text(registration.new.inputs.get(name))}" if name else ""
             self._events.diagnose(
-                "error", f"{at}{goal.type} resource '{goal.name}' has a problem: {reason}", urn=urn
+                "error", f"{goal.type} resource '{goal.name}'{at} has a problem: {reason}", urn=urn
             )
         if failures:
             raise StepFailedError
@@ -166,7 +202,7 @@ class Planner:
         diff = await self._providers.diff(old_state, new_state.inputs)
         return bool(diff.replace_keys)
 
-    async def _dependents(self, root: ResourceState) -> list[tuple[ResourceState, tuple[str, ...]]]:
+    async def _dependents(self, root: ResourceState, urn: str) -> list[tuple[ResourceState, tuple[str, ...]]]:
         """What must be replaced because a resource it stands on is deleted first, with the reasons."""
         replaced = {root.urn}
         rows: list[tuple[ResourceState, tuple[str, ...]]] = []
@@ -175,11 +211,12 @@ class Planner:
             keys: tuple[str, ...] = ()
             if not isinstance(inputs, bool):
                 diff = await self._dependent_diff(state, inputs)
-                keys = with_replace_on_changes(diff, state.replace_on_changes, init_errors=False).replace_keys
+                keys = self._with_replacements(diff, state.replace_on_changes, init_errors=False).replace_keys
             if inputs is True or keys:
                 rows.append((state, keys))
                 replaced.add(state.urn)
-        return rows
+        known = {id(state) for state, _ in rows}
+        return [*rows, *((state, ()) for state in self.plan.cascading(urn) if id(state) not in known)]
 
     async def _dependent_diff(self, state: ResourceState, inputs: Properties) -> Diff:
         if urns.is_provider(state.type):

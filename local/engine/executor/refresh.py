@@ -134,7 +134,7 @@ class Refresh:
         # What an update would change back, seen from the other side.
         diff: Diff = await provider.diff(new, old.inputs, old.ignore_changes)
         if diff.changes is None:
-            diff = structural(new.inputs, ignoring(old.inputs, new.inputs, old.ignore_changes))
+            diff = structural(new.inputs, ignoring(old.inputs, new.inputs, old.ignore_changes)[0])
         diff = inverted(diff)
         step.changed, step.detailed = diff.changed, diff.detailed
         return op.UPDATE if diff.changes else op.SAME

@@ -18,7 +18,7 @@ from pulumi.runtime.proto import (
 
 from local.engine import urn as urns
 from local.engine.error import EngineError, UnsupportedError
-from local.engine.executor.deployment import CancelledRegistrationError
+from local.engine.executor.registered import CancelledRegistrationError
 from local.engine.monitor.hook import bindings_of
 from local.engine.monitor.transform import Transforms
 from local.engine.property_value import decode, decode_value, encode, flatten
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.engine.display.events import Stream
-    from local.engine.executor.deployment import Deployment, Registered
+    from local.engine.executor.deployment import Deployment
+    from local.engine.executor.registered import Registered
     from local.engine.monitor.callback import Callbacks
     from local.engine.monitor.hook import Hooks
     from local.engine.property_value import Properties
@@ -108,6 +109,9 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
             registered = await self._deployment.register(goal)
         except CancelledRegistrationError:
             await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
+            raise
+        except ValueError as error:  # the program's to handle, as an exception
+            await context.abort(grpc.StatusCode.UNKNOWN, str(error))
             raise
         except (EngineError, ProviderError) as error:
             self._deployment.fail(str(error))
@@ -377,11 +381,11 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, 
 
 
 def seconds(duration: str) -> float:
-    """A Go duration such as `1h30m` in seconds; raises EngineError if it isn't one."""
+    """A Go duration such as `1h30m` in seconds; raises ValueError if it isn't one."""
     parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", duration)
     if not parts or "".join(number + unit for number, unit in parts) != duration:
-        raise EngineError(f"custom timeout '{duration}' is not a duration; write it like 30s, 5m or 1h30m")
-    total = sum((float(number) * _UNITS[unit] for number, unit in parts), 0.0)
+        raise ValueError(f"unable to parse customTimeout Value {duration}")
+    total = float(sum(float(number) * _UNITS[unit] for number, unit in parts))
     return int(total) if total.is_integer() else total
 
 

@@ -80,7 +80,7 @@ class ProcessProgram:
             return None
         if code == _ERROR_SHOWN:
             return ""
-        return f"an unhandled error occurred: Program exited with non-zero exit code: {code}"
+        return f"an unhandled error occurred: program exited with non-zero exit code: {code}"
 
     async def _relay(self, stream: asyncio.StreamReader | None, severity: str, number: int) -> None:
         assert stream is not None  # noqa: S101 - pipes were asked for

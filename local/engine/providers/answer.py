@@ -21,3 +21,4 @@ class Outcome:
     outputs: Properties = field(default_factory=dict[str, Any])
     inputs: Properties | None = None
     errors: tuple[str, ...] = ()
+    answered: bool = True  # False: not even properties were sent

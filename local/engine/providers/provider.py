@@ -249,10 +249,13 @@ class Provider:
             response = await self._call("Read", request)
         except grpc.aio.AioRpcError as error:
             return self._partial(error, inputs)
-        if not response.id:
-            return Outcome()
         read_inputs = self._outputs(response.inputs, inputs) if response.HasField("inputs") else None
-        return Outcome(response.id, self._outputs(response.properties, inputs), read_inputs)
+        return Outcome(
+            response.id,
+            self._outputs(response.properties, inputs),
+            read_inputs,
+            answered=response.HasField("properties"),
+        )
 
     async def invoke(self, token: str, arguments: Properties) -> tuple[Properties, list[tuple[str, str]]]:
         """Call a function of the provider."""

@@ -94,15 +94,19 @@ class ResourceState:
 
     def all_dependencies(self, *, provider: bool = True) -> set[str]:
         """URNs this resource can't exist without: parent, provider, dependencies, what it is deleted with."""
-        found = {*self.dependencies, *(urn for urns in self.property_dependencies.values() for urn in urns)}
+        found = self.dependencies_but_parent()
         if self.parent:
             found.add(self.parent)
-        if self.provider and provider:
+        return found if provider or not self.provider else found - {self.provider.rpartition("::")[0]}
+
+    def dependencies_but_parent(self) -> set[str]:
+        """URNs of what this resource takes values from, waits for or goes with; its parent alone doesn't count."""
+        found = {*self.dependencies, *(urn for urns in self.property_dependencies.values() for urn in urns)}
+        if self.provider:
             found.add(self.provider.rpartition("::")[0])
         if self.deleted_with:
             found.add(self.deleted_with)
-        found.update(self.replace_with)
-        return found
+        return found.union(self.replace_with)
 
     def fields(self, convert: Callable[[Any], Any]) -> dict[str, Any]:
         """The checkpoint entry, property values passed through `convert`; empty fields are left out."""

@@ -145,6 +145,11 @@ class Snapshot:
         else:
             self._write("settle", old_index, entry=self._entry(new))
 
+    def rename(self, old: ResourceState | None, new: ResourceState) -> None:
+        """References to a resource follow it to its new URN, now that it is there."""
+        if old is not None and old.urn != new.urn:
+            self.aliases[old.urn] = new.urn
+
     def remove(self, state: ResourceState) -> None:
         """A resource is no more."""
         if (index := self._index.get(id(state), -1)) >= 0:

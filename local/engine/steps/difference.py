@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from local.engine.property_path import contains, parse, restored
-from local.engine.property_value import Properties, equal
+from local.engine.property_path import PathError, contains, first, parse, reset
+from local.engine.property_value import Properties, equal, has_unknown, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ class Diff:
     stables: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     delete_before_replace: bool = False
+    triggered: bool = False  # replaced because its replacement trigger changed
     detailed: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
     @property
@@ -31,11 +33,20 @@ class Diff:
         if self.replaces:
             return self.replaces
         forced = [path for path, entry in self.detailed.items() if entry["diffKind"].endswith("-replace")]
-        return tuple(dict.fromkeys(str(parse(path)[0]) for path in forced))
+        return tuple(dict.fromkeys(first(path) for path in forced))
+
+
+def triggered(old: Any, new: Any) -> bool:
+    """Whether a replacement trigger has another value; none at all triggers nothing, an unknown one does."""
+    if has_unknown(old) or has_unknown(new):
+        return True
+    if old is None or new is None:
+        return False
+    return not equal(reveal(old), reveal(new))
 
 
 def with_replace_on_changes(diff: Diff, paths: Sequence[str], *, init_errors: bool) -> Diff:
-    """The diff with changes at the given paths turned into replacements."""
+    """The diff with changes at the given paths turned into replacements; raises PathError for what is no path."""
     if not paths or (not diff.changes and not init_errors):
         return diff
     wanted = [parse(path) for path in paths]
@@ -95,8 +106,12 @@ def inverted(diff: Diff) -> Diff:
     )
 
 
-def ignoring(new: Properties, old: Properties, paths: Sequence[str]) -> Properties:
-    """The new inputs with the old values at ignored paths."""
+def ignoring(new: Properties, old: Properties, paths: Sequence[str]) -> tuple[Properties, list[str]]:
+    """The new inputs with the old values at ignored paths, and the paths for which that can't be done."""
+    impossible: list[str] = []
     for path in paths:
-        new = restored(new, old, parse(path))
-    return new
+        with suppress(PathError):  # the official engine skips what is no path
+            new, done = reset(new, old, parse(path))
+            if not done:
+                impossible.append(path)
+    return new, impossible

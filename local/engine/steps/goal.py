@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,3 +47,16 @@ class Goal:
     replacement_trigger: Any = None
     hide_diff: tuple[str, ...] = ()
     resource_hooks: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # kind → names
+
+    def inheriting(self, parent: Goal | None) -> Goal:
+        """The goal with the options that are its parent's where it leaves them open."""
+        if parent is None:
+            return self
+        return replace(
+            self,
+            protect=parent.protect if self.protect is None else self.protect,
+            retain_on_delete=parent.retain_on_delete
+            if self.retain_on_delete is None
+            else self.retain_on_delete,
+            deleted_with=self.deleted_with or parent.deleted_with,
+        )

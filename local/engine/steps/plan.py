@@ -10,18 +10,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.engine import urn as urns
-from local.engine.property_value import UNKNOWN, Properties, equal, has_unknown
+from local.engine.property_value import UNKNOWN, Properties
 from local.engine.state.resource_state import ResourceState
 from local.engine.steps import step as op
 from local.engine.steps.delete_order import Graph
-from local.engine.steps.difference import Diff
+from local.engine.steps.difference import Diff, triggered
+from local.engine.steps.identity import Identities
 from local.engine.steps.step import Step
 from local.engine.steps.target import Options, Scope, missing, not_created
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from local.engine.steps.goal import Alias, Goal
+    from local.engine.steps.goal import Goal
 
 
 class PlanError(Exception):
@@ -36,18 +37,18 @@ class Plan:
     def __init__(
         self, stack: str, project: str, resources: Sequence[ResourceState], options: Options
     ) -> None:
-        self._stack = stack
-        self._project = project
         self._options = options
         self._scope = Scope(options)
         self.resources = tuple(resources)
         self.olds = {state.urn: state for state in resources if not state.delete}
         self.news: dict[str, ResourceState] = {}
-        self.aliased: dict[str, str] = {}  # old URN → URN now
-        self._alias_of: dict[str, str] = {}
         self._past: list[ResourceState] = []
+        self._identities = Identities(stack, project, self.olds)
+        self._goals: dict[str, Goal] = {}
         self._claimed: set[int] = set()  # ids of old states that the program has registered
-        self._deleted: set[str] = set()  # URNs deleted to be created again
+        self._decided: set[int] = set()  # those of them whose steps are known
+        # URNs that go in this operation; what the program registers afterwards is created again.
+        self.deleting: set[str] = set()
         self._deleted_states: set[int] = set()
         self._replace_keys: dict[str, tuple[str, ...]] = {}
         self._replaced: set[str] = set()
@@ -55,73 +56,50 @@ class Plan:
 
     # -- who is who
 
+    @property
+    def aliased(self) -> dict[str, str]:
+        """Old URN → URN now, of what the program calls otherwise than the state does."""
+        return self._identities.aliased
+
+    def urn_of(self, goal: Goal) -> str:
+        """The URN a goal makes."""
+        return self._identities.urn(goal)
+
     def urn(self, goal: Goal) -> str:
-        """The URN of a registration; raises PlanError if the program has registered it before."""
-        urn = urns.make(self._stack, self._project, goal.parent, goal.type, goal.name)
-        if urn in self.news:
+        """The URN of a registration; raises PlanError if the program has registered it before, or not its parent."""
+        seen = self._identities.seen
+        urn = self._identities.urn(goal)
+        if goal.parent and goal.parent not in seen:
+            raise PlanError(f"could not find parent resource {goal.parent}")
+        if urn in seen:
             raise PlanError(f"Duplicate resource URN '{urn}'; try giving it a unique name")
+        seen.add(urn)
         return urn
 
-    def find(self, urn: str, goal: Goal) -> ResourceState | None:
-        """The resource in the state that a registration is about, by URN or alias."""
-        for candidate in (urn, *self._aliases(goal)):
-            old = self.olds.get(candidate)
-            if old is None or id(old) in self._claimed:
-                continue
-            if candidate != urn:
-                self.aliased[candidate] = urn
-                self._alias_of[urn] = candidate
+    def find(self, urn: str, goal: Goal) -> tuple[ResourceState | None, list[str]]:
+        """The resource in the state that a registration is about, by URN or alias, and what speaks against it."""
+        old, problems = self._identities.find(urn, goal)
+        if old is not None:
             self._claimed.add(id(old))
-            return old
-        return None
-
-    def _aliases(self, goal: Goal) -> list[str]:
-        own = [self._alias_urn(alias, goal) for alias in goal.aliases]
-        found = list(own)
-        # What a parent was called is part of what its children were called.
-        if parent_alias := self._alias_of.get(goal.parent):
-            parent_name = urns.name_of(goal.parent)
-            for name, type_ in [(goal.name, goal.type), *((urns.name_of(a), urns.type_of(a)) for a in own)]:
-                old_name = name
-                if name.startswith(parent_name):
-                    old_name = urns.name_of(parent_alias) + name.removeprefix(parent_name)
-                found.append(urns.make(self._stack, self._project, parent_alias, type_, old_name))
-        return found
-
-    def _alias_urn(self, alias: Alias, goal: Goal) -> str:
-        if alias.urn:
-            return alias.urn
-        return urns.make(
-            alias.stack or self._stack,
-            alias.project or self._project,
-            goal.parent if alias.parent is None else alias.parent,
-            alias.type or goal.type,
-            alias.name or goal.name,
-        )
+        return old, problems
 
     def state(self, urn: str, goal: Goal, old: ResourceState | None) -> ResourceState:
         """The state a registration asks for."""
-        parent = self.news.get(goal.parent)
-        protect = goal.protect if goal.protect is not None else bool(parent and parent.protect)
-        retain = (
-            goal.retain_on_delete
-            if goal.retain_on_delete is not None
-            else bool(parent and parent.retain_on_delete)
-        )
+        goal = self._goals[urn] = goal.inheriting(self._goals.get(goal.parent))
         new = ResourceState(
             urn=urn,
             type=goal.type,
             custom=goal.custom,
             inputs=goal.inputs,
             parent=goal.parent,
-            protect=protect,
+            protect=bool(goal.protect),
             dependencies=list(goal.dependencies),
             provider=goal.provider,
             property_dependencies=goal.property_dependencies,
             additional_secret_outputs=list(goal.additional_secret_outputs),
             custom_timeouts=goal.custom_timeouts,
             import_id=goal.import_id,
-            retain_on_delete=retain,
+            retain_on_delete=bool(goal.retain_on_delete),
             deleted_with=goal.deleted_with,
             replace_with=list(goal.replace_with),
             created=old.created if old else "",
@@ -149,20 +127,28 @@ class Plan:
 
     def to_recreate(self, urn: str) -> bool:
         """Whether the resource was deleted in this operation because something it stands on is replaced."""
-        return urn in self._deleted
+        return urn in self.deleting
 
     def ignores_old(self, urn: str, old: ResourceState | None) -> bool:
         """Whether a check is made as if the resource were new."""
-        return old is None or urn in self._deleted or old.external or urn in self._options.replaces
+        return old is None or urn in self.deleting or old.external or urn in self._options.replaces
 
     def undiffed(self, goal: Goal, old: ResourceState | None, new: ResourceState) -> list[Step] | None:
         """The steps of a registration that needs no diff, or None if it does."""
         urn = new.urn
+        steps = self._undiffed(goal, urn, old, new)
+        if steps is not None and old is not None:
+            self._decided.add(id(old))
+        return steps
+
+    def _undiffed(
+        self, goal: Goal, urn: str, old: ResourceState | None, new: ResourceState
+    ) -> list[Step] | None:
         if not self.is_target(new):
             return self.skip(new) if old is None else self._untouched(old, urn)
         if old is None:
             return [Step(op.CREATE, urn, None, new)]
-        if urn in self._deleted:
+        if urn in self.deleting:
             return self._recreated(old, new)
         if old.external and not goal.import_id:
             return self._replaced_after(old, new, Diff(changes=True))
@@ -193,8 +179,7 @@ class Plan:
 
         if old.urn != urn:  # it was found by an alias
             del self.news[urn]
-            self.aliased.pop(old.urn, None)
-            self._alias_of.pop(urn, None)
+            self._identities.forget(urn)
         keep(old)
         return steps
 
@@ -253,7 +238,7 @@ class Plan:
         return self._scope.deletable(self.resources, registered)
 
     def _recreated(self, old: ResourceState, new: ResourceState) -> list[Step]:
-        self._deleted.discard(new.urn)
+        self.deleting.discard(new.urn)
         self._replaced.add(new.urn)
         keys = self._replace_keys.get(new.urn, ())
         return [
@@ -261,34 +246,35 @@ class Plan:
             Step(op.CREATE_REPLACEMENT, new.urn, old, new, logical=False, keys=keys),
         ]
 
-    def forced_diff(self, old: ResourceState, new: ResourceState, *, provider_replaced: bool) -> Diff | None:
-        """The diff of a resource that is replaced whatever its provider says."""
+    def forced_diff(self, old: ResourceState, new: ResourceState) -> Diff | None:
+        """The diff of a resource that is replaced whatever its providers say."""
+        if triggered(old.replacement_trigger, new.replacement_trigger):
+            return Diff(changes=True, triggered=True)
         if new.urn in self._options.replaces or old.taint:
             return Diff(changes=True, replaces=("id",))
         if any(urn in self._replaced for urn in new.replace_with):
             return Diff(changes=True, replaces=("replaceWith",))
         if new.deleted_with and new.deleted_with in self._replaced:
             return Diff(changes=True, replaces=("deletedWith",))
-        if provider_replaced:
-            return Diff(changes=True, replaces=("provider",))
-        if not equal(new.replacement_trigger, old.replacement_trigger) and not has_unknown(
-            new.replacement_trigger
-        ):
-            return Diff(changes=True, replaces=("replacementTrigger",))
         return None
 
     def verdict(self, old: ResourceState, new: ResourceState, diff: Diff) -> str:
-        """What a diff leads to: `same`, `update` or `replace`; raises PlanError if it must not be."""
-        if old.pending_replacement or (diff.changes and diff.replace_keys):
-            if new.protect and old.protect and not self._options.ignore_protect:
-                raise PlanError(
-                    f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. To unprotect '
-                    "the resource, remove the `protect` flag from the resource in your Pulumi program and run "
-                    "`pulumi up`"
-                )
+        """What a diff leads to: `same`, `update` or `replace`."""
+        self._decided.add(id(old))
+        if old.pending_replacement or (diff.changes and (diff.replace_keys or diff.triggered)):
             self._replaced.add(new.urn)
             return op.REPLACE
         return op.UPDATE if diff.changes or old.init_errors else op.SAME
+
+    def objection(self, old: ResourceState, new: ResourceState) -> str:
+        """Why a resource must not be replaced, for the user; empty if it may be."""
+        # It may be unprotected and replaced in one go.
+        if self._options.ignore_protect or not (new.protect and old.protect):
+            return ""
+        return (
+            f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. To unprotect the '
+            "resource, remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`"
+        )
 
     def updated(self, old: ResourceState, new: ResourceState, diff: Diff) -> list[Step]:
         """A change in place."""
@@ -325,7 +311,7 @@ class Plan:
         for dependent, keys in reversed(dependents):
             if id(dependent) in self._deleted_states:
                 continue
-            if dependent.protect and not self._options.ignore_protect:
+            if dependent.protect and not dependent.delete and not self._options.ignore_protect:
                 raise PlanError(
                     f'unable to replace resource "{dependent.urn}" as part of replacing "{new.urn}" as it is currently '
                     "marked for protection. To unprotect the resource, remove the `protect` flag from the resource in "
@@ -333,9 +319,14 @@ class Plan:
                     f"`pulumi state unprotect '{dependent.urn}'`"
                 )
             self._replace_keys[dependent.urn] = keys
-            self._deleted.add(dependent.urn)
-            steps.append(self._deleted_for_replacement(dependent))
+            self.deleting.add(dependent.urn)
+            if dependent.delete:  # left over from before
+                self._deleted_states.add(id(dependent))
+                steps.append(Step(op.DISCARD if dependent.external else op.DELETE, dependent.urn, dependent))
+            else:
+                steps.append(self._deleted_for_replacement(dependent))
         if not old.pending_replacement:
+            self.deleting.add(old.urn)
             steps.append(self._deleted_for_replacement(old))
         return [
             *steps,
@@ -379,7 +370,9 @@ class Plan:
 
     def read(self, goal: Goal, urn: str, identity: str) -> list[Step]:
         """A resource that is read, not managed."""
-        old = self.find(urn, goal)
+        old, _ = self.find(urn, goal)
+        if old is not None:
+            self._decided.add(id(old))
         new = self.state(urn, goal, old)
         new.id, new.external = identity, True
         if old is not None and not old.external and old.id != identity:
@@ -396,13 +389,21 @@ class Plan:
         """Resources that stand on another, in the state's order, that the program hasn't registered yet."""
         found = {root.urn}
         rows: list[ResourceState] = []
+        settled = self._decided | self._deleted_states
+        after = False
         for state in self.resources:
-            if state is root or state.delete or not (state.all_dependencies() - {state.parent}) & found:
-                continue
-            found.add(state.urn)
-            if id(state) not in self._claimed:
+            if state is root:
+                after = True
+            elif after and id(state) not in settled and state.dependencies_but_parent() & found:
+                found.add(state.urn)
                 rows.append(state)
         return rows
+
+    def cascading(self, urn: str) -> list[ResourceState]:
+        """Resources of the state that say they are replaced or deleted with another."""
+        return [
+            state for state in self.olds.values() if urn in state.replace_with or state.deleted_with == urn
+        ]
 
     @staticmethod
     def dependent_inputs(state: ResourceState, replaced: set[str]) -> Properties | bool:
