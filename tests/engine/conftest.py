@@ -102,13 +102,9 @@ def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def configured_stack(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, dict]:
-    """A stack with the configuration of the recorded commands, and what each of them answered by its name."""
-    made, answers = _workspace(tmp_path_factory.mktemp("stack")), {}
-    for name in ("stack-init", "config-set", "config-set-path", "config-set-secret"):
-        recorded = json.loads((CONFORMANCE / "cli" / f"{name}.json").read_text())
-        answers[name] = made.run(*recorded["command"].split()[1:], code=recorded["exit"])
-    return made, answers
+def life(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A project without a stack, for the tests of a module that follow one stack from its beginning to its end."""
+    return _workspace(tmp_path_factory.mktemp("life"))
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from local.engine.state.resource_state import ResourceState
     from local.engine.workspace.stack import Stack
 
+_PROPERTIES = ("inputs", "outputs", "propertyDependencies")
+
 
 def export(arguments: Arguments) -> int:
     """Print the stack's deployment; with --show-secrets, in plain text."""
@@ -36,6 +38,8 @@ def export(arguments: Arguments) -> int:
     if arguments.has("--show-secrets"):
         latest = _decrypted(latest, stack)
     latest.setdefault("metadata", {})
+    for row in latest.get("resources") or []:
+        row.update({key: _in_order(row[key]) for key in _PROPERTIES if key in row})
     text = json.dumps({"version": 3, "deployment": latest}, indent=4, ensure_ascii=False)
     if file := arguments.value("--file"):
         try:
@@ -47,6 +51,13 @@ def export(arguments: Arguments) -> int:
     else:
         say(text)
     return 0
+
+
+def _in_order(value: Any) -> Any:
+    """Properties sorted by name, as the official CLI writes them: two exports differ only where the stack does."""
+    if isinstance(value, dict):
+        return {key: _in_order(value[key]) for key in sorted(value)}
+    return [_in_order(item) for item in value] if isinstance(value, list) else value
 
 
 def _decrypted(value: Any, stack: Stack) -> Any:

@@ -239,5 +239,5 @@ def _summary(row: dict[str, Any], stack: Stack, *, show: bool) -> dict[str, Any]
         "config": settings,
         "result": row["result"],
         "endTime": _time(row["endTime"]),
-        "resourceChanges": row.get("resourceChanges") or {},
+        "resourceChanges": dict(sorted((row.get("resourceChanges") or {}).items())),
     }

@@ -251,14 +251,19 @@ def _perform(arguments: Arguments, stack: Stack, kind: str, events: Stream, *, p
             if program is not None:
                 await program.stop()
 
+    begun = True
     try:
         return asyncio.run(main())
+    except operation.UnopenedError:
+        begun = False
+        raise
     except KeyboardInterrupt as error:
         # The second one: what was under way is in the state's pending operations.
         word = "preview" if preview else kind
         raise EngineError(f"{word} cancelled", exit_code=CANCELLED) from error
     finally:
-        events.emit("cancelEvent")
+        if begun:
+            events.emit("cancelEvent")
         if log is not None:
             log.close()
 

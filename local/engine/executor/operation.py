@@ -82,6 +82,10 @@ class Result:
         )
 
 
+class UnopenedError(EngineError):
+    """The stack's state or its key can't be had: nothing was begun, so there is nothing to show."""
+
+
 async def run(request: Request, stack: Stack, program: Program | None, events: Stream) -> Result:
     """Carry out a request. Raises EngineError for what makes it impossible; failures of resources are in the result."""
     started = time.monotonic()
@@ -89,7 +93,11 @@ async def run(request: Request, stack: Stack, program: Program | None, events: S
     loading = asyncio.ensure_future(asyncio.to_thread(_opened, stack))
     await asyncio.sleep(0)  # the program's process
     _load()
-    state = request.edit(await loading)
+    try:
+        opened = await loading
+    except EngineError as error:
+        raise UnopenedError(str(error), exit_code=error.exit_code) from error
+    state = request.edit(opened)
     if request.kind == "destroy" and program is None:
         _require_no_delete_hooks(state, events)
     config = stack.config

@@ -153,11 +153,15 @@ def load(latest: dict[str, Any], decrypt: Callable[[str], str], *, keep: bool = 
 
 
 def without_missing(resources: Sequence[ResourceState]) -> list[ResourceState]:
-    """The resources without references to resources that are no more, or that come later under the same URN."""
+    """The resources without references to resources that are no more, or that come later under the same URN.
+
+    Properties that depend on nothing aren't listed afterwards, either: the official engine's `rebuildBaseState`.
+    """
     present: set[str] = set()
     rows: list[ResourceState] = []
     for resource in resources:
-        if not resource.all_dependencies(provider=False) <= present:
+        listed = resource.property_dependencies
+        if not all(listed.values()) or not resource.all_dependencies(provider=False) <= present:
             resource = _without(resource, present)  # noqa: PLW2901 - that is the resource from now on
         rows.append(resource)
         present.add(resource.urn)
