@@ -49,7 +49,7 @@ def environment(arguments: Arguments, project: Project, *, updates: bool) -> dic
         "exec.kind": kind if kind in _KINDS else "cli",
         "pulumi.arch": _ARCHITECTURES.get(platform.machine(), platform.machine()),
         "pulumi.os": sys.platform,
-        "pulumi.version": VERSION.removeprefix("v"),
+        "pulumi.version": VERSION,
         "stack.environments": "[]",
         "updatePlan": "false",
     }

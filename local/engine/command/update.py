@@ -13,7 +13,7 @@ from local.engine import urn as urns
 from local.engine.command import metadata
 from local.engine.command import target as limits
 from local.engine.command.flags import TRUE
-from local.engine.command.printing import skip_confirmations
+from local.engine.command.printing import say, skip_confirmations
 from local.engine.display import colour, prompt
 from local.engine.display.event_log import Log
 from local.engine.display.events import Event, Stream
@@ -67,7 +67,7 @@ def run(arguments: Arguments) -> int:
         return _preview(arguments, stack, kind)
     if not skip_preview:
         seen: list[Event] = []
-        code = _preview(arguments, stack, kind, quiet=arguments.has("--json"), seen=seen)
+        code = _preview(arguments, stack, kind, seen=seen)
         if code != 0:
             return code
         if not confirmed and not prompt.confirm(kind, seen, _display_options(arguments)):
@@ -147,17 +147,9 @@ def _set_config(arguments: Arguments, stack: Stack) -> None:
         stack.config.save()
 
 
-def _preview(
-    arguments: Arguments, stack: Stack, kind: str, *, quiet: bool = False, seen: list[Event] | None = None
-) -> int:
-    from local.engine.display.digest import Digest  # noqa: PLC0415
-
+def _preview(arguments: Arguments, stack: Stack, kind: str, *, seen: list[Event] | None = None) -> int:
     events = Stream()
-    digest = Digest(_display_options(arguments)) if arguments.has("--json") else None
-    if digest is not None:
-        events.listen(digest)
-    else:
-        events.listen(_display(arguments, stack, kind, preview=True))
+    events.listen(_display(arguments, stack, kind, preview=True))
     if seen is not None:
         events.listen(seen.append)
     told: list[Event] = []
@@ -171,15 +163,11 @@ def _preview(
             event["resourcePreEvent"]["metadata"] for event in told if "resourcePreEvent" in event
         )
         Path(file).write_text(json.dumps(document, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")
-    if digest is not None and not quiet:
-        print(digest.text())  # noqa: T201
     return _exit_code(arguments, result, "preview")
 
 
 def _update(arguments: Arguments, stack: Stack, kind: str) -> int:
     events = Stream()
-    if arguments.has("--json"):
-        raise UnsupportedError(f"--json of `pulumi {arguments.command}` (that of a preview is)")
     stack.store.require()
     with stack.store.lock() as notes:
         events.listen(_display(arguments, stack, kind, preview=False))
@@ -211,23 +199,27 @@ def _recover(stack: Stack, events: Stream) -> None:
 
 
 def _after_destroy(arguments: Arguments, stack: Stack) -> None:
+    """What is left of the stack; JSON says nothing of it."""
+    text = ""
     if arguments.has("--remove"):
         stack.store.remove()
         stack.config.file.unlink(missing_ok=True)
         if projects.selected_stack(stack.project, stack.store.backend) == stack.store.qualified_name:
             projects.select_stack(stack.project, stack.store.backend, "")
-        print(f"The resources in the stack have been deleted, and stack '{stack.name}' has been removed.")  # noqa: T201
+        text = f"The resources in the stack have been deleted, and stack '{stack.name}' has been removed."
     elif protected := _excludes(arguments, stack):
-        print(  # noqa: T201
+        text = (
             f"All unprotected resources were destroyed. There are still {len(protected)} protected resources "
             "associated with this stack."
         )
     elif not arguments.all("--target"):
-        print(  # noqa: T201
+        text = (
             "The resources in the stack have been deleted, but the history and configuration associated with the stack "
             "are still maintained. \n"
             f"If you want to remove the stack completely, run `pulumi stack rm {stack.name}`."
         )
+    if text and not arguments.has("--json"):
+        say(text)
 
 
 def _perform(arguments: Arguments, stack: Stack, kind: str, events: Stream, *, preview: bool) -> Result:
@@ -301,10 +293,14 @@ def _interactive(arguments: Arguments) -> bool:
 
 def _display(arguments: Arguments, stack: Stack, kind: str, *, preview: bool) -> Any:
     from local.engine.display.display import display_for  # noqa: PLC0415
+    from local.engine.display.json_events import json_display  # noqa: PLC0415
 
+    options = _display_options(arguments)
+    if arguments.has("--json"):
+        return json_display(options, preview=preview)
     root = f"{stack.project.name}-{stack.name}"
     urn = urns.make(stack.name, stack.project.name, "", urns.STACK_TYPE, root)
-    return display_for(kind, stack.name, urn, _display_options(arguments), preview=preview)
+    return display_for(kind, stack.name, urn, options, preview=preview)
 
 
 def _exit_code(arguments: Arguments, result: Result, operation: str) -> int:
