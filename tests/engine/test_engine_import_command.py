@@ -1,6 +1,7 @@
 """`pulumi import`, `preview --import-file` and the Automation API's `import_resources`."""
 
 import json
+from unittest.mock import Mock
 
 import pytest
 from pulumi import automation as auto
@@ -105,8 +106,10 @@ def test_code_is_spelled_as_the_sdk_spells_it_and_holds_no_secret() -> None:
     code = definitions([group, account], names)
     assert code.startswith("import pulumi\nimport pulumi_azure_native as azure_native\n")
     assert (
-        'my_group = azure_native.resources.ResourceGroup("my-group",\n    resource_group_name="g",\n' in code
+        'my_group = azure_native.resources.ResourceGroup("my-group", resource_group_name="g",\n'
+        "opts = pulumi.ResourceOptions(protect=True))\n" in code
     )
+    assert '"ip_rules": [{\n            "i_p_address_or_range"' in code
     assert "resource_group_name=my_group.name" in code
     assert "kind=azure_native.storage.Kind.STORAGE_V2" in code
     assert '"name": azure_native.storage.SkuName.STANDARD_LRS' in code
@@ -117,6 +120,24 @@ def test_code_is_spelled_as_the_sdk_spells_it_and_holds_no_secret() -> None:
     assert 'access_tier=config.require_secret("acc_access_tier")' in code.replace("'", '"')
     assert "#     pulumi config set --secret acc_access_tier\n" in code
     compile(code, "imported", "exec")
+
+
+def test_an_explicit_provider_is_its_packages_class_and_texts_of_several_lines_stand_as_they_are() -> None:
+    provider = state("mine", "pulumi:providers:thing", {"region": "eu"})
+    texts = {"plain": "one\ntwo", "tail": 'a\n"', "slash": "a\n\\n", "tab": "a\n\tb", "bell": "a\n\a"}
+    thing = state("a", "thing:index:Thing", texts)
+    thing.provider = f"{provider.urn}::id"
+    code = definitions([provider, thing], {provider.urn: "mine", thing.urn: "a"})
+    assert 'mine = thing.Provider("mine", region="eu",' in code
+    assert "opts = pulumi.ResourceOptions(provider=mine,\n        protect=True))" in code
+    assert '    plain="""one\ntwo""",\n' in code
+    said = {}
+    exec(
+        "def Thing(_name, opts, **texts): said.update(texts)\n"
+        + code[code.index("a = thing.") :].replace("thing.", ""),
+        {"said": said, "pulumi": Mock(), "mine": None},
+    )
+    assert said == texts
 
 
 def test_names_that_python_keeps_or_cannot_have_are_changed() -> None:

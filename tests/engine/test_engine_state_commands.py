@@ -227,3 +227,31 @@ def test_commands_change_a_deployed_state_and_leave_the_rest_of_it_alone(stack) 
     assert stack.run("state", "repair", "--yes").stdout == "The snapshot is already valid; skipping repair\n"
     history = stack.root / "state" / ".pulumi" / "history" / "conformance" / "dev"
     assert len(list(history.glob("*.history.json"))) == 1
+
+
+def test_operations_refuse_a_state_that_does_not_fit_together_unless_told_not_to_look(stack) -> None:
+    stack.write_program('Thing("a")\n')
+    rows = [
+        {"urn": STACK, "custom": False, "type": "pulumi:pulumi:Stack"},
+        thing("a", parent=HOME + "t:t:T::gone"),
+    ]
+    rows[1].pop("provider")
+    document = json.loads(stack.state_file.read_text())
+    document["checkpoint"]["latest"] = {"resources": rows}
+    stack.state_file.write_text(json.dumps(document))
+    for command in (
+        ("preview",),
+        ("destroy", "--yes", "--skip-preview"),
+        ("import", "--yes", "t:t:T", "n", "i"),
+    ):
+        said = stack.run(*command, code=1).stderr.strip().splitlines()
+        assert said[-1] == (
+            f"error: snapshot integrity failure; refusing to use it: child resource {THING}a refers to missing parent "
+            f"{HOME}t:t:T::gone; run `pulumi state repair` to repair it, or pass --disable-integrity-checking to mend "
+            "it by hand"
+        )
+    assert stack.state_file.read_text() == json.dumps(document)
+    assert (
+        "to delete"
+        in stack.run("destroy", "--preview-only", PULUMI_OPTION_DISABLE_INTEGRITY_CHECKING="true").stdout
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.engine.error import EngineError
 from local.engine.state import checkpoint, edit, resource_state
-from local.engine.state.rows import Row, problem
+from local.engine.state.rows import Row, require_integrity
 from local.engine.workspace import project as projects
 from local.engine.workspace import stack as stacks
 
@@ -57,15 +57,6 @@ def change(arguments: Arguments, how: Callable[[list[Row]], list[Row]], question
         # Nothing was ever deployed: there is nothing to write, either.
         if latest:
             write_rows(stack, latest, changed)
-
-
-def require_integrity(rows: list[Row]) -> None:
-    """Raise EngineError for entries that don't fit together."""
-    if wrong := problem(rows):
-        raise EngineError(
-            f"snapshot integrity failure; refusing to use it: {wrong}\nRun `pulumi state repair` to repair it, or pass "
-            "--disable-integrity-checking to this command to mend it by hand"
-        )
 
 
 def write_rows(stack: Stack, latest: dict[str, Any], rows: list[Row]) -> None:

@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.engine.command.state import confirmed, require_integrity, write_rows
+from local.engine.command.state import confirmed, write_rows
 from local.engine.error import EngineError
 from local.engine.property_value import mapped
 from local.engine.state import move as moves
 from local.engine.state import resource_state
 from local.engine.state.backend import ORGANIZATION, StackStore
+from local.engine.state.rows import require_integrity
 from local.engine.workspace import project as projects
 from local.engine.workspace import stack as stacks
 

@@ -53,6 +53,7 @@ def run(arguments: Arguments) -> int:
         arguments.value("--stack"), arguments.value("--config-file"), offers_new=command in {"up", "preview"}
     )
     stack.purpose = "getting stack configuration: get stack secrets manager: "
+    stack.checks_integrity = not arguments.has("--disable-integrity-checking")
     stack.project.require_python()
     stacks.require_own_project(stack.store, stack.project)
     stack.derive_key_meanwhile()

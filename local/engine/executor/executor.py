@@ -159,7 +159,9 @@ class Executor:
         if counted and not internal:
             self.changes[step.op] = self.changes.get(step.op, 0) + 1
         if self.preview or step.state.custom or step.op == op.DELETE:
-            self._events.emit_step("resOutputsEvent", step, planning=self.preview)
+            # What `pulumi import` has imported is shown as it was found.
+            shown = replace(step, old=step.new) if step.urn in self.planned_imports else step
+            self._events.emit_step("resOutputsEvent", shown, planning=self.preview)
 
     async def _apply(self, step: Step) -> tuple[str, ...]:
         """Do it; returns the reasons why a resource that is there now isn't what was asked for."""

@@ -224,7 +224,18 @@ class Importer:
             urn=state.urn,
         )
         for name, reason in failures:
-            what = f"property {name} has a problem" if name else "has a problem"
+            what = (
+                f"property {name}{_shown(state.inputs.get(name))} has a problem" if name else "has a problem"
+            )
             self._events.diagnose(
                 "warning", f"{state.type} resource '{state.name}': {what}: {reason}", urn=state.urn
             )
+
+
+def _shown(value: object) -> str:
+    """A plain value as messages of the official engine have it; of others nothing."""
+    if isinstance(value, bool):
+        return f" value {{{str(value).lower()}}}"
+    if isinstance(value, str):
+        return f" value {{{value}}}"
+    return f" value {{{value:g}}}" if isinstance(value, (int, float)) else ""

@@ -93,21 +93,18 @@ def _references(states: Sequence[ResourceState], variables: dict[str, str]) -> d
 
 def _declared(state: ResourceState, variables: dict[str, str], code: _Code) -> str:
     code.owner, code.name = variables[state.urn], state.name
+    options = _options(state, variables)
     if not state.custom:
-        arguments, options = [json.dumps(state.type), json.dumps(state.name)], _options(state, variables)
-        if not options:
-            return f"{code.owner} = pulumi.ComponentResource({', '.join(arguments)})"
-        return _called("pulumi.ComponentResource", arguments, options, code.owner)
+        words = f"{json.dumps(state.type)}, {json.dumps(state.name)}"
+        return _called("pulumi.ComponentResource", words, [], options, code.owner)
     spelling = _spelling(state.type, code)
-    arguments = [json.dumps(state.name, ensure_ascii=False)]
-    for key in sorted(state.inputs, key=lambda key: _names(spelling, key)[0]):
-        if key.startswith("__"):
-            continue
-        name, kind = _names(spelling, key)
-        if not name:
-            continue
-        arguments.append(f"{name}={_value(state.inputs[key], kind, code, [name], 1)}")
-    return _called(spelling.name, arguments, _options(state, variables), code.owner)
+    named = [
+        (*_names(spelling, key), value) for key, value in state.inputs.items() if not key.startswith("__")
+    ]
+    named = sorted((row for row in named if row[0]), key=lambda row: row[0])
+    depth = int(len(named) > 1)
+    arguments = [f"{name}={_value(value, kind, code, [name], depth)}" for name, kind, value in named]
+    return _called(spelling.name, json.dumps(state.name, ensure_ascii=False), arguments, options, code.owner)
 
 
 def _names(spelling: Spelling, key: str) -> tuple[str, Any]:
@@ -117,11 +114,15 @@ def _names(spelling: Spelling, key: str) -> tuple[str, Any]:
     return spelling.properties.get(key, ("", None))
 
 
-def _called(name: str, arguments: list[str], options: list[str], variable: str) -> str:
-    rows = ",\n".join(_INDENT + argument for argument in arguments[1:])
-    rest = f",\n{rows}" if rows else ""
-    wanted = f",\n{_INDENT}opts = pulumi.ResourceOptions({', '.join(options)})" if options else ""
-    return f"{variable} = {name}({arguments[0]}{rest}{wanted})"
+def _called(name: str, first: str, arguments: list[str], options: list[str], variable: str) -> str:
+    """A call, laid out as the official engine does: one argument beside the name, several on lines of their own."""
+    pad = _INDENT if len(arguments) > 1 else ""
+    rest = "".join(f",\n{pad}{argument}" if pad else f", {argument}" for argument in arguments)
+    wanted = f",\n{pad}{_INDENT}".join(options)
+    if options:
+        rest += f",\n{pad}" if arguments else ", "
+        rest += f"opts = pulumi.ResourceOptions({wanted})"
+    return f"{variable} = {name}({first}{rest})"
 
 
 def _options(state: ResourceState, variables: dict[str, str]) -> list[str]:
@@ -152,6 +153,8 @@ def _value(value: Any, kind: Any, code: _Code, path: list[str], depth: int) -> s
         return _object(value, shapes, code, path, depth)
     if isinstance(value, list):
         inner = next((typing.get_args(shape)[0] for shape in shapes if _is_list(shape)), None)
+        if len(value) == 1:
+            return f"[{_value(value[0], inner, code, [*path, '0'], depth)}]"
         items = [
             _value(item, inner, code, [*path, str(index)], depth + 1) for index, item in enumerate(value)
         ]
@@ -163,9 +166,15 @@ def _value(value: Any, kind: Any, code: _Code, path: list[str], depth: int) -> s
                 return (
                     f"{_alias(shape.__module__.removesuffix('._enums'), code)}.{shape.__name__}.{member.name}"
                 )
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    return repr(value)
+    return _text(value) if isinstance(value, str) else repr(value)
+
+
+def _text(value: str) -> str:
+    """A string; one of several lines as such, where it can stand as it is."""
+    raw = "\n" in value and value.replace("\n", "").isprintable() and "\\" not in value
+    if raw and '"""' not in value and not value.endswith('"'):
+        return f'"""{value}"""'
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _object(value: dict[str, Any], shapes: list[Any], code: _Code, path: list[str], depth: int) -> str:
@@ -191,6 +200,8 @@ def _block(start: str, items: list[str], end: str, depth: int) -> str:
 def _spelling(token: str, code: _Code) -> Spelling:
     """The class of a type, from its SDK where that is installed."""
     package, module, name = token.split(":")
+    if urns.is_provider(token):
+        package, module, name = name, "", "Provider"
     module = module.split("/", 1)[0]
     root = f"pulumi_{package.replace('-', '_')}"
     path = root if module in {"index", ""} else f"{root}.{module.replace('-', '_')}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
+from local.engine.error import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,15 @@ PARENT, DEPENDENCY, PROPERTY, DELETED_WITH, REPLACE_WITH = (
 
 class IntegrityError(Exception):
     """Entries that can't be brought in order."""
+
+
+def require_integrity(rows: Sequence[Row]) -> None:
+    """Raise EngineError for entries that don't fit together."""
+    if wrong := problem(rows):
+        raise EngineError(
+            f"snapshot integrity failure; refusing to use it: {wrong}; run `pulumi state repair` to repair it, or pass "
+            "--disable-integrity-checking to mend it by hand"
+        )
 
 
 @dataclass(frozen=True)

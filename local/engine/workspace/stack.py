@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.engine.error import EngineError
-from local.engine.state import checkpoint, passphrase
+from local.engine.state import checkpoint, passphrase, rows
 from local.engine.state.backend import NO_SUCH_STACK, ORGANIZATION, StackStore
 from local.engine.state.recovery import Recovery, recover
 from local.engine.workspace import config, project, project_config
@@ -36,6 +36,7 @@ class Stack:
         self._crypter: Crypter | None = None
         self.purpose = ""  # what the key is for, as errors begin
         self._deriving: threading.Thread | None = None
+        self.checks_integrity = True  # whether entries of the state have to fit together
 
     @property
     def name(self) -> str:
@@ -97,10 +98,15 @@ class Stack:
         return passphrase.open_(passphrase.from_environment(), salt)
 
     def state(self, *, keep: bool = True) -> Deployment:
-        """The stack's resources, secrets decrypted; without `keep`, they are encrypted anew when they are written."""
+        """The stack's resources, secrets decrypted; without `keep`, they are encrypted anew when they are written.
+
+        Raises EngineError for entries that don't fit together, unless that isn't to be checked.
+        """
         latest = self.store.read()
         if not latest.get("resources") and not latest.get("pending_operations"):
             return checkpoint.load(latest, str)
+        if keep and self.checks_integrity:
+            rows.require_integrity(latest.get("resources") or ())
         crypter = self.state_crypter
         return checkpoint.load(latest, crypter.decrypt, keep=keep and crypter.state == self.crypter.state)
 
