@@ -38,7 +38,7 @@ def _store(folder: str) -> StackStore:
     backend.prepare()
     store = StackStore(backend, "p", "dev")
     store.path.parent.mkdir(parents=True, exist_ok=True)
-    store.write(empty(store.qualified_name))
+    store.write(empty(store.qualified_name, CRYPTER.state))
     return store
 
 
@@ -222,3 +222,32 @@ def test_those_who_wait_for_the_disk_share_one_sync(
     asyncio.run(main())
     assert 1 <= len(synced) - before <= 5
     assert snapshot._journal._synced == snapshot._journal._end
+
+
+def test_what_was_imported_and_then_updated_is_one_entry_however_much_of_the_journal_is_left(
+    store: StackStore,
+) -> None:
+    old = _state(1)
+    snapshot = Snapshot(store, Deployment((old,)), CRYPTER)
+    imported, updated = _state(2, import_id="id2"), _state(2, import_id="id2")
+    updated.inputs = {"n": 3}
+    expected = [[old.id]]
+    begun = snapshot.begin(imported, "importing")
+    snapshot.settle(imported)
+    snapshot.end(begun)
+    expected.append(["id2", old.id])
+    # What the program says of it differs from what was read: the update takes the imported entry's place.
+    begun = snapshot.begin(updated, "updating")
+    snapshot.settle(updated, imported)
+    snapshot.end(begun)
+    base = json.loads((store.journal / "base.json").read_text())
+    lines = journals.records((store.journal / "log").read_bytes())
+    seen = []
+    for end in range(len(lines) + 1):
+        rows = play(base, lines[:end]).resources()
+        seen.append([row["id"] for row in rows])
+    assert [ids for ids, _ in itertools.groupby(seen)] == expected
+    assert rows[0]["inputs"] == {"n": 3}
+    assert rows[0]["importID"] == "id2"
+    assert [state.inputs.get("n") for state in snapshot.resources()] == [3, 1]
+    snapshot.close()
