@@ -1,6 +1,9 @@
 """One operation on a stack: takes what the program registers, has it planned and executed, deletes the rest.
 
 Registrations are decided one after another, in the order they arrive; diffs and steps run in parallel.
+
+Over 400 lines on purpose: one class, because every handler reads and writes what the loop goes by (what waits, what failed,
+whether anything may still start), and a second owner of that would hide it.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 The planner asks the plan about each registration, does the provider calls that the answer needs (check, diff) and comes
 back; the plan only ever sees their results.
+
+Over 400 lines on purpose: one class, because each decision depends on those before it (what is claimed, deleted, replaced);
+who is who, targets, differences and the order of deletes are beside it.
 """
 
 from __future__ import annotations
