@@ -221,7 +221,8 @@ class Playback:
             self._base[index] = None
 
     def _same(self, index: int) -> None:
-        self._settle(index, self._original[index])
+        # As it is now: an earlier record may have changed it.
+        self._settle(index, self._base[index] or self._original[index])
 
     def _gone(self, index: int) -> None:
         self._base[index] = None
