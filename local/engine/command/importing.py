@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from local.engine.command.flags import Arguments
     from local.engine.display.events import Event
-    from local.engine.executor.operation import Result
+    from local.engine.executor.request import Result
     from local.engine.property_value import Secret
     from local.engine.state.resource_state import ResourceState
     from local.engine.workspace.import_file import Imports
@@ -156,6 +156,7 @@ def _perform(
     arguments: Arguments, stack: Stack, imports: Imports, events: Stream, *, preview: bool
 ) -> Result:
     from local.engine.executor import operation  # noqa: PLC0415 - gRPC is loaded for operations only
+    from local.engine.executor.request import Request  # noqa: PLC0415
 
     log = (
         Log(arguments.value("--event-log"), colour.mode(arguments.value("--color")))
@@ -164,7 +165,7 @@ def _perform(
     )
     if log is not None:
         events.listen(log)
-    request = operation.Request(
+    request = Request(
         kind="import",
         preview=preview,
         parallel=max(int(arguments.value("--parallel") or 16), 1),

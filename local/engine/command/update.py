@@ -24,7 +24,7 @@ from local.engine.workspace import stack as stacks
 
 if TYPE_CHECKING:
     from local.engine.command.flags import Arguments
-    from local.engine.executor.operation import Request, Result
+    from local.engine.executor.request import Request, Result
     from local.engine.policy.pack import PackSource
     from local.engine.program.program import Program
     from local.engine.workspace.stack import Stack
@@ -85,7 +85,7 @@ def _refuse(arguments: Arguments, kind: str) -> None:
 
 
 def _request(arguments: Arguments, stack: Stack, kind: str, *, preview: bool) -> Request:
-    from local.engine.executor.operation import Request  # noqa: PLC0415 - gRPC is loaded for operations only
+    from local.engine.executor.request import Request  # noqa: PLC0415 - for operations only
 
     text = arguments.value("--parallel", os.environ.get("PULUMI_PARALLEL", "")) or str(
         4 * (os.cpu_count() or 4)

@@ -1,4 +1,7 @@
-"""up, preview, refresh and destroy: putting the parts together around one stack."""
+"""up, preview, refresh and destroy: putting the parts together around one stack.
+
+A little over 400 lines: the parts are made in the order they need each other, which is what one has to see at once.
+"""
 
 from __future__ import annotations
 
@@ -6,80 +9,34 @@ import asyncio
 import importlib
 import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
 from local.engine.error import EngineError
 from local.engine.executor.interrupt import Interrupts, StoppedError
+from local.engine.executor.request import Request, Result
 from local.engine.property_value import Properties, Secret
 from local.engine.providers.host import AZURE_NATIVE, DYNAMIC
-from local.engine.steps import step as op
 from local.engine.steps.plan import Plan
-from local.engine.steps.target import Options, Targets, missing, not_found
+from local.engine.steps.target import Targets, missing, not_found
 from local.engine.workspace import config as configs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from local.engine.display.events import Stream
     from local.engine.executor.deployment import Deployment
     from local.engine.executor.importer import Importer
     from local.engine.executor.refresh import Refresh
     from local.engine.monitor.callback import Callbacks
     from local.engine.monitor.hook import Hooks
-    from local.engine.policy.pack import PackSource
     from local.engine.policy.policies import Policies
     from local.engine.program.program import Program
     from local.engine.providers.registry import ProviderRegistry
     from local.engine.state.checkpoint import Deployment as State
     from local.engine.state.snapshot import Snapshot
-    from local.engine.workspace.import_file import Import
     from local.engine.workspace.stack import Stack
 
 ORGANIZATION = "organization"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to do with a stack."""
-
-    kind: str  # update, refresh, destroy, import
-    preview: bool
-    options: Options = field(default_factory=Options)
-    parallel: int = 16
-    refresh: bool = False
-    run_program: bool = False  # for a refresh or a destroy, or with the refresh before an update
-    edit: Callable[[State], State] = lambda state: (
-        state
-    )  # what the user has decided about its pending operations
-    packs: tuple[PackSource, ...] = ()
-    debug: bool = False
-    imports: tuple[Import, ...] = ()
-    protect: bool = True  # what is imported
-
-    @property
-    def refreshes(self) -> bool:
-        """Whether resources are read."""
-        return self.refresh or self.kind == "refresh"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of it."""
-
-    changes: dict[str, int]
-    failed: bool
-    cancelled: bool
-    violated: bool  # a mandatory policy
-    duration: float  # seconds
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything is or would be different."""
-        return any(
-            count for kind, count in self.changes.items() if kind not in {op.SAME, op.READ, op.DISCARD}
-        )
 
 
 class UnopenedError(EngineError):

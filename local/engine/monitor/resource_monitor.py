@@ -1,4 +1,7 @@
-"""The gRPC services a program talks to: ResourceMonitor and Engine. Translation only; decisions are the plan's."""
+"""The gRPC services a program talks to: ResourceMonitor and Engine. Translation only; decisions are the plan's.
+
+A little over 400 lines: the two services of the protocol that a program talks to, a method for each of its calls.
+"""
 
 from __future__ import annotations
 
