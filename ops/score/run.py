@@ -171,7 +171,10 @@ def _send(door: Door, container: ContainerClient, blob: str, path: Path) -> None
 
 def _invoke(door: Door, endpoint: str, data: str) -> str:
     from azure.ai.ml import Input  # noqa: PLC0415 (takes seconds)
+    from azure.ai.ml.constants._endpoint import EndpointInvokeFields  # noqa: PLC0415
 
+    # azure-ai-ml 1.35 keeps the deployment that a process named in one call for its next ones.
+    EndpointInvokeFields.DEFAULT_HEADER.pop(EndpointInvokeFields.MODEL_DEPLOYMENT, None)
     given = Input(type="uri_folder", path=data)
     started: Any = door.do(
         f"batch endpoint {endpoint}", lambda: door.client.batch_endpoints.invoke(endpoint, input=given)

@@ -10,7 +10,6 @@ import pytest
         (["up", "--plan", "x"], "--plan"),
         (["stack", "webhook", "ls", "--json"], "`pulumi stack webhook"),
         (["preview", "--save-plan", "x"], "--save-plan"),
-        (["import", "a:b:C", "x", "1"], "`pulumi import"),
         (["new", "python"], "`pulumi new"),
         (["config", "env", "add", "x"], "`pulumi config env"),
         (["stack", "init", "x", "--secrets-provider", "awskms://key"], "awskms"),

@@ -12,13 +12,16 @@ from local.engine.state.backend import Backend, StackStore
 from local.engine.state.resource_state import ResourceState
 
 
+SALT = "v1:salt:v1:probe:probe"
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> StackStore:
     backend = Backend.from_url(f"file://{tmp_path}")
     backend.prepare()
     store = StackStore(backend, "p", "dev")
     store.path.parent.mkdir(parents=True)
-    store.write(checkpoint.empty(store.qualified_name))
+    store.write(checkpoint.empty(store.qualified_name, SALT))
     return store
 
 

@@ -94,6 +94,8 @@ class Stack:
             "PYTHONWARNINGS": "ignore",
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "tiny",
+            # A kill here is the machine's: providers end with the engine, and don't finish what they have begun.
+            "MLOPS_ENGINE_LINGER_SECONDS": "0",
             "ROLLED": json.dumps(given),
         }
         self.run("stack", "init", "test")

@@ -59,6 +59,8 @@ class Stack:
             "PYTHONWARNINGS": "ignore",
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "tiny",
+            # A kill here is the machine's: providers end with the engine, and don't finish what they have begun.
+            "MLOPS_ENGINE_LINGER_SECONDS": "0",
             "TINY_MODEL": str(self.model),
             "TINY_PLATFORM": json.dumps(platform),
         }
@@ -116,7 +118,8 @@ def test_up_says_that_it_will_train_then_trains_deploys_and_gives_the_traffic(st
     outputs = stack.outputs()
     assert "is not registered: `up` will train it (pipeline.yml on numbers:1)" in said
     assert f"training job tiny-p-{outputs['lineage'][:12]}-1 is completed" in said
-    assert "..." not in said
+    # Dots are only the heartbeats of the preview and the update.
+    assert not [line for line in said.splitlines() if "..." in line and not line.startswith("@ ")]
     assert "\x1b" not in said
     assert outputs["model_version"] == "1"
     assert traffic(world) == {outputs["deployment_name"]: 100}
