@@ -11,7 +11,6 @@ from local.engine.state import checkpoint, resource_state
 from local.engine.state.backend import Backend, StackStore
 from local.engine.state.resource_state import ResourceState
 
-
 SALT = "v1:salt:v1:probe:probe"
 
 
