@@ -12,22 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.engine import urn as urns
 from local.engine.command import update
 from local.engine.display import colour
-from local.engine.display.digest import Digest
-from local.engine.display.event_log import Log, line
-from local.engine.display.events import STEPS, Stream
+from local.engine.display.event_log import Log
+from local.engine.display.events import Stream
 from local.engine.error import EngineError
 from local.engine.property_value import SECRET, SIGNATURE, mapped
 from local.engine.workspace import import_file
 from local.engine.workspace import stack as stacks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from local.engine.command.flags import Arguments
-    from local.engine.display.events import Event
     from local.engine.executor.request import Result
     from local.engine.property_value import Secret
     from local.engine.state.resource_state import ResourceState
@@ -112,23 +107,14 @@ def _require_tokens(imports: Imports) -> None:
 
 def _preview(arguments: Arguments, stack: Stack, imports: Imports) -> Result:
     events = Stream()
-    if not arguments.has("--json"):
-        events.listen(update._display(arguments, stack, "import", preview=True))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        return _perform(arguments, stack, imports, events, preview=True)
-    digest = Digest(update._display_options(arguments))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    events.listen(digest)
-    result = _perform(arguments, stack, imports, events, preview=True)
-    sys.stdout.write(digest.text() + "\n")
-    return result
+    events.listen(update._display(arguments, stack, "import", preview=True))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    return _perform(arguments, stack, imports, events, preview=True)
 
 
 def _import(arguments: Arguments, stack: Stack, imports: Imports) -> Result:
     events = Stream()
     with stack.store.lock() as notes:
-        if arguments.has("--json"):
-            events.listen(_told(colour.mode(arguments.value("--color"))))
-        else:
-            events.listen(update._display(arguments, stack, "import", preview=False))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        events.listen(update._display(arguments, stack, "import", preview=False))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         for note in notes:
             events.diagnose("warning", note)
         update._recover(stack, events)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
@@ -138,18 +124,6 @@ def _import(arguments: Arguments, stack: Stack, imports: Imports) -> Result:
             update._history(arguments, stack, "resource-import", result, began)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         )
     return result
-
-
-def _told(mode: str) -> Callable[[Event], None]:
-    """What prints each event as a line of JSON; not those of providers that nobody declared."""
-
-    def tell(event: Event) -> None:
-        step = next((event[kind]["metadata"] for kind in STEPS if kind in event), None)
-        if step is None or not urns.is_default_provider(step.urn):
-            sys.stdout.write(line(event, mode) + "\n")
-            sys.stdout.flush()
-
-    return tell
 
 
 def _perform(

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Path = list[str | int]
 _SECURE = "secure"
-_MISSING = object()
 
 
 def is_secret(value: Any) -> bool:
