@@ -18,7 +18,7 @@ from local.azure.managed_identity import filled
 from local.azure.operation import PATH as OPERATION
 from local.azure.operation import present, with_state
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
-from local.azure.resource_type import Answer, Json
+from local.azure.resource_type import Answer, Json, Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from local.azure.azure import Azure
     from local.azure.catalog import Catalog
     from local.azure.operation import Operations
-    from local.azure.resource_type import Call, Record, ResourceId, ResourceType
+    from local.azure.resource_type import Call, ResourceId, ResourceType
     from local.azure.store import SqliteStore
 
 HOST = "management.azure.com"
@@ -117,7 +117,10 @@ class Arm:
             return Answer(200, {"id": resource_id.text, "name": resource_id.name, "type": kind.name, **body})
         if call.method == "HEAD":
             return Answer(204)
-        return Answer(200, present(self._azure, kind, record, call.api_version), {"ETag": f'"{record.etag}"'})
+        body = present(self._azure, kind, record, call.api_version)
+        if kind.expand is not None:
+            body = kind.expand(self._azure, call, record, body)
+        return Answer(200, body, {"ETag": f'"{record.etag}"'})
 
     def _list(self, call: Call, target: _Target) -> Answer:
         resource_type = self._type_below(target)
@@ -169,10 +172,7 @@ class Arm:
             raise ArmError(405, "MethodNotAllowed", f"'{kind.name}' can't be patched; PUT it whole.")
         if not isinstance(call.body, dict):
             raise bad_request("The request body must be a JSON object.", code="InvalidRequestContent")
-        old = self._store.get(resource_id.text)
-        if old is None:
-            self._rules.check_parents(resource_id)
-            raise not_found(resource_id.text)
+        old = self._existing(resource_id, kind)
         self._rules.check_conditions(call, old)
         merged = (kind.merge or merge)(old.body, call.body)
         return await self._write(call, resource_id, kind, merged, old)
@@ -208,12 +208,12 @@ class Arm:
         by = call.principal_id or ""
         if kind.makes_parent is not None and self._store.get(resource_id.parent) is None:
             self._store.put(resource_id.parent, kind.makes_parent(body), by=by)
-        if kind.settle is None:
+        if kind.settle is None or (old is not None and not kind.settle_updates):
             return self._written(call, kind, self._store.put(resource_id.text, body, by=by), old)
         if kind.settle_now:
             return await self._write_now(call, resource_id, kind, body, old)
         with self._store.transaction():
-            state = "Updating" if old is not None else "Creating"
+            state = "Updating" if old is not None else kind.creating
             record = self._store.put(resource_id.text, with_state(body, state), by=by)
             operation = self._operations.begin(record, "update" if old is not None else "create")
         self._operations.run(operation)
@@ -296,11 +296,19 @@ class Arm:
         action = actions.get(target.name.lower())
         if action is None:
             raise unsupported(f"The action '{target.name}' of '{kind.name}'")
+        return await action(self._azure, call, self._existing(resource_id, kind))
+
+    def _existing(self, resource_id: ResourceId, kind: ResourceType) -> Record:
+        """The resource, also one that Azure made with its parent and nobody has changed yet; 404 if there is none."""
         record = self._store.get(resource_id.text)
-        if record is None:
-            self._rules.check_parents(resource_id)
+        if record is not None:
+            return record
+        self._rules.check_parents(resource_id)
+        body = kind.implicit(self._azure, resource_id) if kind.implicit is not None else None
+        if body is None:
             raise not_found(resource_id.text)
-        return await action(self._azure, call, record)
+        made = str(body.get("systemData", {}).get("createdAt", ""))
+        return Record(resource_id.text, kind.name, resource_id.name, body, "", made, made, "")
 
 
 def merge(body: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:

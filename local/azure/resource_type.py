@@ -151,6 +151,12 @@ class ResourceType:
     on_delete: Callable[[Azure, Call, ResourceId, Record | None], Answer | None] | None = None
     #: filter and order of list, ``(azure, call, records) -> records``; None: by name
     listing: Callable[[Azure, Call, list[Record]], list[Record]] | None = None
+    #: what GET of one resource shows besides, by the request's query (``$expand``), ``(azure, call, record, body) -> body``
+    expand: Callable[[Azure, Call, Record, Json], Json] | None = None
+    #: whether ``settle`` runs at updates too; False: an update is written at once and shows no state in between
+    settle_updates: bool = True
+    #: what ``provisioningState`` says while a new resource settles
+    creating: str = "Creating"
 
 
 @dataclass(frozen=True)
