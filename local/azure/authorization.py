@@ -11,6 +11,7 @@ import re
 import uuid
 from typing import TYPE_CHECKING
 
+from local.azure.built_in_role import BUILT_IN_ROLES
 from local.azure.errors import ArmError, bad_request, conflict
 from local.azure.resource_id import parse
 from local.azure.resource_type import Call, Json, Record, ResourceId, ResourceType
@@ -18,48 +19,10 @@ from local.settings import PRINCIPAL_ID, SUBSCRIPTION_ID
 
 if TYPE_CHECKING:
     from local.azure.azure import Azure
+    from local.azure.built_in_role import Permission
 
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 DEFINITION = "Microsoft.Authorization/roleDefinitions"
-#: Source: Microsoft Learn, "Azure built-in roles".
-BUILT_IN = {
-    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": "Owner",
-    "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
-    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
-    "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9": "User Access Administrator",
-    "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
-    "17d1049b-9a84-46fb-8f53-869881c3d3ab": "Storage Account Contributor",
-    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
-    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
-    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
-    "69566ab7-960f-475b-8e7c-b3118f30c6bd": "Storage File Data Privileged Contributor",
-    "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
-    "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a": "Storage Queue Data Message Sender",
-    "8a0f0c08-91a1-4084-bc3d-661d67233fed": "Storage Queue Data Message Processor",
-    "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
-    "f25e0fa2-a7c8-4377-a976-54943a77a395": "Key Vault Contributor",
-    "00482a5a-887f-4fb3-b363-3b7fe8e74483": "Key Vault Administrator",
-    "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "Key Vault Secrets Officer",
-    "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
-    "14b46e9e-c2b7-41b4-b07b-48a6ebf60603": "Key Vault Crypto Officer",
-    "21090545-7ca7-4776-b22c-e363652d74d2": "Key Vault Reader",
-    "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
-    "8311e382-0749-4cb8-b61a-304f252e45ec": "AcrPush",
-    "f6c7c914-8db3-469d-8ca1-694a8f32e121": "AzureML Data Scientist",
-    "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815": "AzureML Compute Operator",
-    "1823dd4f-9b8c-4ab6-ab4e-7397a3684615": "AzureML Registry User",
-    "635dd51f-9968-44d3-b7fb-6d9a6bd613ae": "AzureML Metrics Writer (preview)",
-    "b556d68e-0be0-4f35-a333-ad7ee1ce17ea": "Azure AI Enterprise Network Connection Approver",
-    "43d0d8ad-25c7-4714-9337-8ba259a9fe05": "Monitoring Reader",
-    "749f88d5-cbae-40b8-bcfc-e573ddc772fa": "Monitoring Contributor",
-    "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
-    "92aaf0da-9dab-42b6-94a3-d43ce8d16293": "Log Analytics Contributor",
-    "73c42c96-874c-492b-b04d-ab87d138a893": "Log Analytics Reader",
-    "f1a07417-d97a-45cb-824c-7a7467783830": "Managed Identity Operator",
-    "e40ec5ca-96e0-45a2-b4ff-59039f2c2b59": "Managed Identity Contributor",
-    "4d97b98b-1d4f-4787-a291-c67834d212e7": "Network Contributor",
-    "d5a91429-5739-47e2-a06b-3470a27159e7": "EventGrid Data Sender",
-}
 _MADE = "2015-02-02T21:55:09.8806423Z"
 _PRINCIPALS = ("User", "Group", "ServicePrincipal", "ForeignGroup", "Device")
 
@@ -85,11 +48,11 @@ def _prepare_assignment(azure: Azure, resource_id: ResourceId, body: Json, old: 
             f"The principal '{principal}' is no object id.", code="InvalidPrincipalId", target="principalId"
         )
     definition = role.rsplit("/", 1)[-1].lower()
-    if definition not in BUILT_IN and azure.store.get(_definition_id(definition)) is None:
+    if definition not in BUILT_IN_ROLES and azure.store.get(_definition_id(definition)) is None:
         raise ArmError(
             404,
             "RoleDefinitionDoesNotExist",
-            f"The specified role definition with ID '{definition}' does not exist (local Azure knows {len(BUILT_IN)} built-in roles).",
+            f"The specified role definition with ID '{definition}' does not exist (local Azure knows {len(BUILT_IN_ROLES)} built-in roles).",
         )
     kind = given.get("principalType")
     if kind is not None and kind not in _PRINCIPALS:
@@ -188,12 +151,13 @@ def _definition_id(name: str) -> str:
 
 
 def _built_in(name: str) -> Json:
+    role = BUILT_IN_ROLES[name]
     properties: Json = {
-        "roleName": BUILT_IN[name],
+        "roleName": role.name,
         "type": "BuiltInRole",
-        "description": f"Azure's built-in role {BUILT_IN[name]}.",
+        "description": role.description,
         "assignableScopes": ["/"],
-        "permissions": [{"actions": [], "notActions": [], "dataActions": [], "notDataActions": []}],
+        "permissions": [_permission(one) for one in role.permissions],
         "createdOn": _MADE,
         "updatedOn": _MADE,
         "createdBy": None,
@@ -202,15 +166,29 @@ def _built_in(name: str) -> Json:
     return {"properties": properties}
 
 
+def _permission(one: Permission) -> Json:
+    return {
+        "actions": list(one.actions),
+        "notActions": list(one.not_actions),
+        "dataActions": list(one.data_actions),
+        "notDataActions": list(one.not_data_actions),
+        **(
+            {"condition": one.condition, "conditionVersion": one.condition_version}
+            if one.condition is not None
+            else {}
+        ),
+    }
+
+
 def _implicit_definition(_azure: Azure, resource_id: ResourceId) -> Json | None:
     name = resource_id.name.lower()
-    return _built_in(name) if name in BUILT_IN else None
+    return _built_in(name) if name in BUILT_IN_ROLES else None
 
 
 def _prepare_definition(_azure: Azure, resource_id: ResourceId, body: Json, _old: Record | None) -> Json:
     if not _guid(resource_id.name):
         raise bad_request("The name of a role definition must be a GUID.", code="InvalidRoleDefinitionId")
-    if resource_id.name.lower() in BUILT_IN:
+    if resource_id.name.lower() in BUILT_IN_ROLES:
         raise bad_request("A built-in role can't be changed.", code="RoleDefinitionReadOnly")
     given: Json = body.get("properties") or {}
     for key in ("roleName", "assignableScopes", "permissions"):
@@ -222,7 +200,7 @@ def _prepare_definition(_azure: Azure, resource_id: ResourceId, body: Json, _old
 def _list_definitions(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
     built_in = [
         Record(_definition_id(name), DEFINITION, name, _built_in(name), "", _MADE, _MADE, "")
-        for name in BUILT_IN
+        for name in BUILT_IN_ROLES
     ]
     wanted = re.search(r"roleName eq '([^']*)'", call.query.get("$filter", ""), re.IGNORECASE)
     found = [*built_in, *records]
