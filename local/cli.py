@@ -7,12 +7,14 @@ import shlex
 import sys
 import time
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from local import service
+from local.azure import activity_log
 from local.settings import LocalDir
 
 if TYPE_CHECKING:
@@ -133,9 +135,20 @@ def logs(
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what is added.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many lines at most.")] = 200,
+    activity: Annotated[
+        bool,
+        typer.Option(
+            "--activity", help="Azure's activity log instead: who changed what, and what came of it."
+        ),
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Print a log of local Azure or of what runs in it."""
+    """Print a log of local Azure or of what runs in it, or the activity log (``--json``: whole events)."""
     with _told() as directory:
+        if activity:
+            for event in reversed(list(islice(activity_log.read(directory.activity), lines))):
+                sys.stdout.write((json.dumps(event) if as_json else activity_log.line(event)) + "\n")
+            return
         found = (
             {path.stem: path for path in sorted(directory.logs.glob("*.log"))}
             if directory.logs.exists()

@@ -42,6 +42,11 @@ class LocalDir:
         return self.root / "azure.db"
 
     @property
+    def activity(self) -> Path:
+        """The activity log, in SQLite."""
+        return self.root / "activity.db"
+
+    @property
     def server(self) -> Path:
         """JSON of the running server: ``pid``, ``port``, ``started``, ``version``."""
         return self.root / "server.json"

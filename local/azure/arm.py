@@ -2,7 +2,7 @@
 
 Scope: api-version is required, ids ignore case and keep the spelling they were made with, parents must exist, long
 operations, ``If-Match`` and ``If-None-Match``, paging with ``$top`` and ``$skiptoken``, deletion of groups with all they
-hold. Omitted: deployments of templates, moves, locks, policies, roles (every signed-in caller may do everything), and
+hold. Locks (``lock.py``) are asked before. Omitted: deployments of templates, moves, policies, roles (every signed-in caller may do everything), and
 every resource type that no provider has: 501, by name.
 """
 
@@ -89,6 +89,7 @@ class Arm:
             raise ArmError(405, "MethodNotAllowed", f"{call.method} is not allowed for '{call.path}'.")
         resource_id = target.resource
         kind = self._catalog.of(resource_id.type)
+        self._rules.check_supported(resource_id.parent)
         match call.method:
             case "PUT":
                 return await self._put(call, resource_id, kind)
@@ -128,6 +129,7 @@ class Arm:
         scope = target.below
         if "/providers/" in scope.lower() and scope.lower().rsplit("/providers/", 1)[1].count("/") == 0:
             scope = scope[: scope.lower().rindex("/providers/")]
+        self._rules.check_supported(scope)
         if scope and not (kind.makes_parent is not None and self._rules.below_existing(scope)):
             self._rules.check_exists(scope)
         records = self._store.below(scope, resource_type) if scope else self._store.of_type(resource_type)
@@ -290,6 +292,8 @@ class Arm:
         return Answer(202, None, self._operations.headers(running, call.api_version))
 
     async def _act(self, call: Call, target: _Target) -> Answer:
+        if len(target.below.lower().rpartition("/providers/")[2].split("/")) == 1:
+            raise unsupported(f"The action '{target.name}' of '{target.below.rpartition('/')[2]}'")
         resource_id = parse(target.below)
         kind = self._catalog.of(resource_id.type)
         actions = {name.lower(): action for name, action in kind.actions.items()}

@@ -37,6 +37,13 @@ class Rules:
                 f"The subscription '{subscription}' could not be found; local Azure has '{SUBSCRIPTION_ID}'.",
             )
 
+    def check_supported(self, scope: str) -> None:
+        """Refuses a scope that is, or is in or on, a resource of a type that local Azure doesn't have (501)."""
+        while scope.strip("/"):
+            resource_id = parse(scope)
+            self._catalog.of(resource_id.type)
+            scope = resource_id.parent
+
     def check_exists(self, scope: str) -> None:
         """Refuses a scope that isn't there (404)."""
         resource_id = parse(scope)

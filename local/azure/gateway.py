@@ -11,10 +11,12 @@ import logging
 import socket
 import sqlite3
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from local.azure import lock
 from local.azure.arm import HOST as ARM
 from local.azure.errors import ArmError, unsupported
 from local.azure.resource_type import Answer, Call
@@ -22,6 +24,7 @@ from local.azure.resource_type import Answer, Call
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from local.azure.activity_log import ActivityLog
     from local.azure.arm import Arm
     from local.azure.azure import Azure
     from local.azure.resource_type import Route
@@ -41,12 +44,15 @@ class Gateway:
         routes: Sequence[Route],
         storage: StorageData,
         health: Mapping[str, Any],
+        *,
+        activity: ActivityLog,
     ) -> None:
         self._azure = azure
         self._arm = arm
         self._routes = routes
         self._storage = storage
         self._health = health
+        self._activity = activity
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answers one request."""
@@ -115,6 +121,23 @@ class Gateway:
                     "MissingApiVersionParameter",
                     "The api-version query parameter (?api-version=) is required for all requests.",
                 )
+            if call.method not in ("GET", "HEAD"):
+                return await self._change(replace(call, principal_id=claims["oid"]), claims)
+        return await self._serve(call, claims)
+
+    async def _change(self, call: Call, claims: Mapping[str, Any]) -> Answer:
+        """Answers a request that may change something, unless a lock forbids it, and writes it to the activity log."""
+        try:
+            lock.refuse(self._azure.store, call)
+            answer = await self._serve(call, claims)
+        except ArmError as error:
+            answer = Answer(error.status, error.body(), error.headers)
+        event = self._activity.answered(call, answer)
+        return replace(
+            answer, headers={"x-ms-correlation-request-id": event["correlationId"], **answer.headers}
+        )
+
+    async def _serve(self, call: Call, claims: Mapping[str, Any] | None) -> Answer:
         for route in self._routes:
             if call.method not in route.methods or not route.host.fullmatch(call.host):
                 continue

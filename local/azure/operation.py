@@ -19,7 +19,7 @@ from local.azure.resource_type import Answer
 from local.settings import LOCATION
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from local.azure.azure import Azure
     from local.azure.catalog import Catalog
@@ -45,11 +45,13 @@ class Operations:
         store: SqliteStore,
         catalog: Catalog,
         spawn: Callable[[str, Awaitable[None]], asyncio.Task[None]],
+        ended: Callable[[str, str, Mapping[str, Any] | None], object],
     ) -> None:
         self._azure = azure
         self._store = store
         self._catalog = catalog
         self._spawn = spawn
+        self._ended = ended
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     # --- beginning
@@ -109,6 +111,9 @@ class Operations:
         except Exception as error:
             logger.exception("%s of %s failed", operation.kind, operation.resource)
             self._fail(operation, ArmError(500, "InternalServerError", f"{type(error).__name__}: {error}"))
+        ended = self._store.operation(operation.id)
+        if ended is not None:
+            self._ended(operation.resource, ended.status, ended.error)
 
     async def _settle(self, operation: Operation, record: Record) -> None:
         settle = self._type(record).settle

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 MODULES: tuple[str, ...] = (
     "local.azure.resources",
     "local.azure.authorization",
+    "local.azure.lock",
     "local.azure.managed_identity",
     "local.azure.storage",
     "local.azure.key_vault",
@@ -19,6 +20,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.operational_insights",
     "local.azure.application_insights",
     "local.azure.insights",
+    "local.azure.activity_query",
     "local.azure.event_grid",
     "local.azure.logic.workflow",
     "local.azure.logic.callback",

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from local.azure import blob, certificate, gateway, identity, outbound, providers, proxy, store
+from local.azure.activity_log import ActivityLog
 from local.azure.arm import Arm
 from local.azure.azurite_process import Azurite, AzuriteError
 from local.azure.blob import AzuriteBlobs
@@ -60,7 +61,8 @@ class LocalAzure:
         self.blobs = AzuriteBlobs(self.azurite, self.store)
         self.children = LeashedChildren()
         self.catalog = Catalog(providers.load())
-        self.operations = Operations(self, self.store, self.catalog, self._spawn)
+        self.activity = ActivityLog(directory.activity)
+        self.operations = Operations(self, self.store, self.catalog, self._spawn, self.activity.ended)
         scope = f"/subscriptions/{SUBSCRIPTION_ID}"
         if self.store.get(scope) is None:
             self.store.put(scope, {})
@@ -112,7 +114,9 @@ class LocalAzure:
         storage = StorageData(self.azurite, self.blobs, self.store, self.identity)
         arm = Arm(self, self.store, self.catalog, self.operations)
         health = {"service": "local-azure", "version": VERSION, "pid": os.getpid()}
-        answers = gateway.Gateway(self, arm, (*identity.ROUTES, *self.catalog.routes), storage, health)
+        answers = gateway.Gateway(
+            self, arm, (*identity.ROUTES, *self.catalog.routes), storage, health, activity=self.activity
+        )
         serve = gateway.protocol_factory(answers.handle)
         handshakes: set[asyncio.Task[None]] = set()
         wanted = wanted_port(self._environ)
@@ -147,6 +151,7 @@ class LocalAzure:
             with contextlib.suppress(asyncio.CancelledError):
                 await azurite
             self.store.close()
+            self.activity.close()
 
     async def _end(self, handshakes: set[asyncio.Task[None]]) -> None:
         for module in reversed(self.catalog.modules):
