@@ -207,6 +207,30 @@ def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Leave everything 
     scenario.demo(keep=keep)
 
 
+@app.command()
+def replay(
+    folder: Annotated[
+        str, typer.Argument(metavar="DIR", help="A folder of documented requests and answers.")
+    ],
+    *,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Only examples whose folder/name or path contains this; repeatable."),
+    ] = None,
+    show: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--show", help="What is listed: ok, unsupported, wrong (the default), none; repeatable."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay Azure's documented requests against a private local Azure. Exit code 1 if an answer is wrong."""
+    from local.replay import command  # noqa: PLC0415
+
+    command.replay_folder(folder, only=only or [], show=show or ["wrong"], as_json=as_json)
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 )

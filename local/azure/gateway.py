@@ -65,7 +65,7 @@ class Gateway:
         if self._storage.serves(host):
             return await self._storage.handle(request, host)
         call = await self._read(request, host)
-        answer = await self._answer(call)
+        answer = await self.answer(call)
         return _write(call, answer)
 
     def _plain(self, request: web.BaseRequest) -> web.Response:
@@ -89,7 +89,8 @@ class Gateway:
             principal_id=None,
         )
 
-    async def _answer(self, call: Call) -> Answer:
+    async def answer(self, call: Call) -> Answer:
+        """Answers one request that came as HTTPS, without its transport; failures are ARM error bodies."""
         try:
             if len(call.content) > _LIMIT:
                 raise ArmError(

@@ -83,6 +83,12 @@ class Operations:
             logger.info("taking up: %s %s", operation.kind, operation.resource)
             self.run(operation)
 
+    def abandon(self) -> None:
+        """Gives up everything that is under way, for a store that is emptied."""
+        for task in self._tasks.values():
+            task.cancel()
+        self._tasks.clear()
+
     # --- working
 
     async def _work(self, operation: Operation, before: list[asyncio.Task[None]]) -> None:

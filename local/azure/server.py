@@ -63,6 +63,11 @@ class LocalAzure:
         self.catalog = Catalog(providers.load())
         self.activity = ActivityLog(directory.activity)
         self.operations = Operations(self, self.store, self.catalog, self._spawn, self.activity.ended)
+        self.storage = StorageData(self.azurite, self.blobs, self.store, self.identity)
+        arm = Arm(self, self.store, self.catalog, self.operations)
+        health = {"service": "local-azure", "version": VERSION, "pid": os.getpid()}
+        routes = (*identity.ROUTES, *self.catalog.routes)
+        self.gateway = gateway.Gateway(self, arm, routes, self.storage, health, activity=self.activity)
         scope = f"/subscriptions/{SUBSCRIPTION_ID}"
         if self.store.get(scope) is None:
             self.store.put(scope, {})
@@ -103,21 +108,15 @@ class LocalAzure:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def serve(self, stopped: asyncio.Event) -> None:
-        """Listens until ``stopped`` is set.
+    async def serve(self, stopped: asyncio.Event, listening: asyncio.Event | None = None) -> None:
+        """Listens until ``stopped`` is set; sets ``listening`` when it has taken up what ran before.
 
         Raises:
             ServiceError: the port is in use.
         """
         began = datetime.now(UTC)
         self.store.forget_operations(store.timestamp(began - _KEEP_OPERATIONS))
-        storage = StorageData(self.azurite, self.blobs, self.store, self.identity)
-        arm = Arm(self, self.store, self.catalog, self.operations)
-        health = {"service": "local-azure", "version": VERSION, "pid": os.getpid()}
-        answers = gateway.Gateway(
-            self, arm, (*identity.ROUTES, *self.catalog.routes), storage, health, activity=self.activity
-        )
-        serve = gateway.protocol_factory(answers.handle)
+        serve = gateway.protocol_factory(self.gateway.handle)
         handshakes: set[asyncio.Task[None]] = set()
         wanted = wanted_port(self._environ)
         try:
@@ -139,13 +138,15 @@ class LocalAzure:
                 if hasattr(module, "start"):
                     await module.start(self)
             self.operations.resume()
+            if listening is not None:
+                listening.set()
             await stopped.wait()
         finally:
             self.directory.server.unlink(missing_ok=True)
             server.close()
             await self._end(handshakes)
             await serve.shutdown(1.0)
-            await storage.close()
+            await self.storage.close()
             await self.blobs.close()
             azurite.cancel()
             with contextlib.suppress(asyncio.CancelledError):

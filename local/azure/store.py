@@ -136,6 +136,17 @@ class SqliteStore:
             raise
         self._db.execute("COMMIT")
 
+    def relax(self) -> None:
+        """Stops waiting for the disk: for a store that nobody needs after this process."""
+        self._db.execute("PRAGMA synchronous=OFF")
+
+    def clear(self) -> None:
+        """Forgets everything but the subscription."""
+        with self.transaction():
+            self._db.execute("DELETE FROM resources WHERE type_key <> 'microsoft.resources/subscriptions'")
+            self._db.execute("DELETE FROM operations")
+            self._db.execute("DELETE FROM secrets")
+
     # --- resources
 
     def get(self, resource_id: str) -> Record | None:

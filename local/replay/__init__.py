@@ -1,0 +1,1 @@
+"""``python -m local replay DIR``: Azure's own documentation, replayed against a private local Azure."""

@@ -1,0 +1,153 @@
+"""The least that makes a resource of each type: for parents, and for what an example refers to without showing it.
+
+A type that isn't here is made from a documented PUT of the replayed folder, else from ``{"location", "properties"}``.
+``$group`` is the id of the resource group that the resource is in, ``$subscription`` the subscription's, ``$tenant`` the
+tenant's GUID: an id below them is made first, as every id in a body is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+_IN = {"location": "westeurope"}
+_NET = "$group/providers/Microsoft.Network"
+
+MINIMAL: dict[str, Json] = {
+    "Microsoft.Resources/resourceGroups": _IN,
+    "Microsoft.ContainerRegistry/registries": {**_IN, "sku": {"name": "Premium"}, "properties": {}},
+    "Microsoft.EventGrid/systemTopics": {
+        **_IN,
+        "properties": {
+            "source": "$group/providers/Microsoft.Storage/storageAccounts/replaystorage",
+            "topicType": "Microsoft.Storage.StorageAccounts",
+        },
+    },
+    "Microsoft.Insights/actionGroups": {
+        "location": "global",
+        "properties": {"enabled": True, "groupShortName": "replay"},
+    },
+    "Microsoft.Insights/components": {
+        **_IN,
+        "kind": "web",
+        "properties": {
+            "Application_Type": "web",
+            "WorkspaceResourceId": "$group/providers/Microsoft.OperationalInsights/workspaces/replay-logs",
+        },
+    },
+    "Microsoft.KeyVault/vaults": {
+        **_IN,
+        "properties": {
+            "tenantId": "$tenant",
+            "sku": {"family": "A", "name": "standard"},
+            "enableRbacAuthorization": True,
+            "accessPolicies": [],
+        },
+    },
+    "Microsoft.Logic/workflows": {
+        **_IN,
+        "properties": {
+            "state": "Enabled",
+            "definition": {
+                "$schema": "https://schema.management.azure.com/providers/Microsoft.Logic/schemas/2016-06-01/workflowdefinition.json#",
+                "contentVersion": "1.0.0.0",
+                "triggers": {"manual": {"type": "Request", "kind": "Http", "inputs": {"schema": {}}}},
+                "actions": {},
+            },
+        },
+    },
+    "Microsoft.MachineLearningServices/workspaces": {
+        **_IN,
+        "identity": {"type": "SystemAssigned"},
+        "properties": {
+            "storageAccount": "$group/providers/Microsoft.Storage/storageAccounts/replaystorage",
+            "keyVault": "$group/providers/Microsoft.KeyVault/vaults/replay-vault",
+            "applicationInsights": "$group/providers/Microsoft.Insights/components/replay-insights",
+        },
+    },
+    "Microsoft.MachineLearningServices/workspaces/computes": {
+        **_IN,
+        "properties": {
+            "computeType": "AmlCompute",
+            "properties": {
+                "vmSize": "Standard_DS3_v2",
+                "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 1},
+            },
+        },
+    },
+    "Microsoft.MachineLearningServices/workspaces/codes/versions": {
+        "properties": {
+            "codeUri": "https://replaystorage.blob.core.windows.net/replay/code",
+            "isAnonymous": False,
+        }
+    },
+    "Microsoft.MachineLearningServices/workspaces/environments/versions": {
+        "properties": {"image": "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04"}
+    },
+    "Microsoft.MachineLearningServices/workspaces/models/versions": {
+        "properties": {
+            "modelUri": "azureml://datastores/workspaceblobstore/paths/model",
+            "modelType": "custom_model",
+        }
+    },
+    "Microsoft.MachineLearningServices/workspaces/data/versions": {
+        "properties": {
+            "dataType": "uri_folder",
+            "dataUri": "azureml://datastores/workspaceblobstore/paths/data",
+        }
+    },
+    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints": {
+        **_IN,
+        "kind": "Managed",
+        "identity": {"type": "SystemAssigned"},
+        "properties": {"authMode": "Key"},
+    },
+    "Microsoft.MachineLearningServices/workspaces/batchEndpoints": {
+        **_IN,
+        "identity": {"type": "SystemAssigned"},
+        "properties": {"authMode": "AADToken"},
+    },
+    "Microsoft.ManagedIdentity/userAssignedIdentities": _IN,
+    "Microsoft.Network/networkSecurityGroups": {**_IN, "properties": {}},
+    "Microsoft.Network/privateDnsZones": {"location": "global", "properties": {}},
+    "Microsoft.Network/privateEndpoints": {
+        **_IN,
+        "properties": {
+            "subnet": {"id": f"{_NET}/virtualNetworks/replay-vnet/subnets/default"},
+            "privateLinkServiceConnections": [
+                {
+                    "name": "replay",
+                    "properties": {
+                        "groupIds": ["blob"],
+                        "privateLinkServiceId": "$group/providers/Microsoft.Storage/storageAccounts/replaystorage",
+                    },
+                }
+            ],
+        },
+    },
+    "Microsoft.Network/publicIPAddresses": {
+        **_IN,
+        "sku": {"name": "Standard"},
+        "properties": {"publicIPAllocationMethod": "Static"},
+    },
+    "Microsoft.Network/natGateways": {**_IN, "sku": {"name": "Standard"}, "properties": {}},
+    "Microsoft.Network/virtualNetworks": {
+        **_IN,
+        "properties": {
+            "addressSpace": {"addressPrefixes": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]}
+        },
+    },
+    "Microsoft.Network/virtualNetworks/subnets": {"properties": {"addressPrefix": "10.0.0.0/16"}},
+    "Microsoft.OperationalInsights/workspaces": {**_IN, "properties": {"sku": {"name": "PerGB2018"}}},
+    "Microsoft.Storage/storageAccounts": {
+        **_IN,
+        "kind": "StorageV2",
+        "sku": {"name": "Standard_LRS"},
+        "properties": {},
+    },
+    "Microsoft.Storage/storageAccounts/blobServices/containers": {"properties": {}},
+    "Microsoft.Storage/storageAccounts/queueServices/queues": {"properties": {}},
+    "Microsoft.Storage/storageAccounts/fileServices/shares": {"properties": {}},
+}
+#: What makes a resource of a type that isn't above.
+ANYTHING: Json = {**_IN, "properties": {}}

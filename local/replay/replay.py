@@ -1,0 +1,204 @@
+"""Replays an example: makes what it needs, sends it, and judges the answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from local.azure.errors import ArmError
+from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
+from local.replay.comparison import Difference, Terms, differences, statuses
+from local.replay.preparation import Preparation
+
+if TYPE_CHECKING:
+    from local.replay.example import Example
+    from local.replay.preparation import Library
+    from local.replay.world import Reply, World
+
+Judgement = Literal["ok", "unsupported", "wrong"]
+_CODE = "NotSupportedByLocalAzure"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of an example. ``reasons``: one line each; why it is wrong, or what isn't supported."""
+
+    example: Example
+    judgement: Judgement
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a path asks for: a resource, or what is called ``below`` (a list or an action) of a scope or a resource."""
+
+    resource: str | None
+    scope: str = ""
+    below: str = ""
+
+
+def aim(path: str) -> Aim:
+    """Takes a path apart."""
+    try:
+        parse(path)
+    except ArmError:
+        scope, _, name = path.rpartition("/")
+        return Aim(None, scope, name)
+    return Aim(path)
+
+
+async def replay_one(world: World, library: Library, example: Example, terms: Terms) -> Verdict:
+    """Replays one example in an emptied world."""
+    world.clear()
+    if (asked := await _send(world, example)).status == 501:
+        # What isn't served isn't for want of anything: nothing need be made to learn it.
+        return _refused(example, asked)
+    world.clear()
+    preparation = Preparation(world, library)
+    target = aim(example.path)
+    try:
+        await _prepare(preparation, example, target)
+        first = await _send(world, example)
+        if first.status == 501:
+            return _refused(example, first)
+        reasons = await _judge(world, example, target, first, terms)
+    except TimeoutError:
+        reasons = ["the operation doesn't end"]
+    if reasons and preparation.failures:
+        reasons += [
+            f"(not made: {path}: {why})"
+            for path, why in list(preparation.failures.items())[:2]
+            if "501" not in why
+        ]
+    return Verdict(example, "wrong" if reasons else "ok", tuple(reasons))
+
+
+async def _send(world: World, example: Example) -> Reply:
+    return await world.send(example.method, example.path, example.query, example.body)
+
+
+def _refused(example: Example, reply: Reply) -> Verdict:
+    return Verdict(example, "unsupported" if reply.code == _CODE else "wrong", (reply.error,))
+
+
+async def _prepare(preparation: Preparation, example: Example, target: Aim) -> None:
+    if target.resource is not None:
+        await preparation.parents(target.resource)
+        if example.method == "PATCH":
+            await preparation.make(target.resource, _before(example.answer, example.body))
+        elif example.method != "PUT":
+            await preparation.make(target.resource, example.answer)
+    else:
+        await _prepare_scope(preparation, target.scope)
+        if example.method == "GET":
+            for path, item in elements(example):
+                await preparation.make(path, item)
+    await preparation.refer(example.body, but=example.path)
+
+
+async def _prepare_scope(preparation: Preparation, scope: str) -> None:
+    """Makes the resource that a list or an action is below."""
+    scope = re.sub(r"/providers/[^/]+$", "", scope, flags=re.IGNORECASE)
+    if not scope:
+        return
+    try:
+        parsed = parse(scope)
+    except ArmError:
+        return
+    if parsed.type == SUBSCRIPTION:
+        return
+    if parsed.type != RESOURCE_GROUP:
+        await preparation.parents(scope)
+    await preparation.make(scope)
+
+
+def _before(answer: Any, patch: Any) -> Any:
+    """A documented resource as it was before a PATCH: without the values that the PATCH sets."""
+    if not isinstance(answer, dict) or not isinstance(patch, dict):
+        return answer
+    before: dict[str, Any] = {}
+    for key, value in answer.items():
+        if key not in patch:
+            before[key] = value
+        elif isinstance(value, dict) and isinstance(patch[key], dict):
+            before[key] = _before(value, patch[key])
+        elif key in ("location", "kind", "sku"):
+            before[key] = value
+    return before
+
+
+def elements(example: Example) -> list[tuple[str, Any]]:
+    """The documented elements of a list, each with the id it has there: that of the asked scope where it names another."""
+    answer = example.answer
+    value = answer.get("value") if isinstance(answer, dict) else answer
+    return [
+        (path, item)
+        for item in (value if isinstance(value, list) else [])
+        if isinstance(item, dict) and (path := _place(example.path, item)) is not None
+    ]
+
+
+def _place(collection: str, item: dict[str, Any]) -> str | None:
+    """Where an element of a list lives."""
+    text, name = item.get("id"), item.get("name")
+    kind = re.split(r"/providers/", collection, flags=re.IGNORECASE)[-1].split("/")
+    try:
+        parsed = parse(text) if isinstance(text, str) and text.startswith("/") else None
+    except ArmError:
+        parsed = None
+    if parsed is not None:
+        own = "/".join([kind[0], *kind[1::2]]).lower()
+        group = re.match(r"/subscriptions/[^/]+/resourceGroups/[^/]+", collection, re.IGNORECASE)
+        if parsed.type.lower() != own or (group is None and len(kind) == 2):
+            return parsed.text
+        return f"{collection}/{parsed.name}"
+    if isinstance(name, str) and re.search(r"/resourceGroups/[^/]+/providers/", collection, re.IGNORECASE):
+        return f"{collection}/{name}"
+    return None
+
+
+async def _judge(world: World, example: Example, target: Aim, first: Reply, terms: Terms) -> list[str]:
+    began = "Azure-AsyncOperation" in first.headers or (first.status == 202 and "Location" in first.headers)
+    allowed = statuses(example.method, example.documented, began=began)
+    if first.status not in allowed:
+        return [
+            f"answered {first.error}; documented: {', '.join(map(str, sorted(example.documented) or ['success']))}"
+        ]
+    last = first
+    if began:
+        ended = await world.follow(first)
+        if ended.status >= 400:
+            return [f"the operation failed: {ended.error}"]
+        if example.method in ("PUT", "PATCH") and target.resource is not None:
+            last = await world.send("GET", example.path, example.query)
+        elif example.method == "POST" and "Location" in first.headers:
+            last = await world.follow(_only_location(first))
+    if example.answer is None:
+        return []
+    if last.status >= 300:
+        return [f"afterwards answered {last.error}"]
+    if last.body is None:
+        return ["answered no body; one is documented"]
+    requested = example.body if example.method in ("PUT", "PATCH") else None
+    found = differences(example.answer, last.body, requested, terms)
+    found += _identity(example, target, last.body)
+    return [str(difference) for difference in found]
+
+
+def _only_location(first: Reply) -> Reply:
+    return replace(first, headers={"Location": first.headers["Location"]})
+
+
+def _identity(example: Example, target: Aim, body: Any) -> list[Difference]:
+    """A resource's own id is the one asked for, where the documentation says so too."""
+    documented = example.answer.get("id") if isinstance(example.answer, dict) else None
+    answered = body.get("id") if isinstance(body, dict) else None
+    if target.resource is None or not isinstance(documented, str) or not isinstance(answered, str):
+        return []
+    if (
+        documented.strip("/").lower() != target.resource.strip("/").lower()
+        or answered.lower() == target.resource.lower()
+    ):
+        return []
+    return [Difference("id", f"asked for {target.resource}, answered {answered}")]

@@ -1,0 +1,162 @@
+"""What of a documented answer a client may send: the body with which a resource is made that the documentation only shows.
+
+For the types that the program deploys, the table of ``local/provider`` says which keys are inputs; for others, the
+requests of the replayed folder do, and where there are none, the names that Azure always computes itself are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from local.provider.facts import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from local.provider.facts import Properties, Shape
+    from local.replay.example import Example
+
+Json = dict[str, Any]
+
+#: Keys that Azure computes, whatever the type.
+COMPUTED = frozenset(
+    {
+        "createdAt",
+        "createdBy",
+        "createdDate",
+        "createdOn",
+        "createdTime",
+        "creationTime",
+        "etag",
+        "id",
+        "lastModified",
+        "lastModifiedTime",
+        "lastUpdatedTime",
+        "modifiedDate",
+        "name",
+        "primaryEndpoints",
+        "privateEndpointConnections",
+        "provisioningState",
+        "resourceGuid",
+        "secondaryEndpoints",
+        "systemData",
+        "type",
+        "updatedBy",
+        "updatedOn",
+    }
+)
+_ANYTHING: Any = None
+#: Which keys may be sent: by name what is inside, or anything.
+Tree = Any
+
+
+class Writable:
+    """Knows what may be sent, by resource type."""
+
+    def __init__(self, examples: Iterable[Example]) -> None:
+        self._facts = Facts.load()
+        self._tokens: dict[str, list[str]] = {}
+        for token in self._facts.tokens:
+            self._tokens.setdefault(_type_of_path(self._facts.resource(token).path), []).append(token)
+        self._asked: dict[str, Tree] = {}
+        for example in examples:
+            kind = _type_of_path(example.path)
+            if example.method in ("PUT", "PATCH") and isinstance(example.body, dict):
+                self._asked[kind] = _joined(self._asked.get(kind, {}), _tree(example.body))
+
+    def of(self, resource_type: str, documented: Mapping[str, Any]) -> Json:
+        """``documented`` without what only Azure can set."""
+        kind = resource_type.lower()
+        if kind in self._tokens:
+            tree: Tree = {}
+            for token in self._tokens[kind]:
+                tree = _joined(tree, self._of_properties(self._facts.resource(token).inputs, ()))
+            kept = _kept(documented, _joined(tree, self._asked.get(kind, {})))
+        elif kind in self._asked:
+            kept = _kept(documented, _joined(self._asked[kind], dict.fromkeys(("location", "tags"))))
+        else:
+            kept = _without_computed(documented)
+        return {
+            key: value
+            for key, value in kept.items()
+            if key not in ("id", "name", "type", "etag", "systemData")
+        }
+
+    def _of_properties(self, properties: Properties, seen: tuple[str, ...]) -> Tree:
+        tree: dict[str, Tree] = {}
+        for found in properties.values():
+            if found.location != "body":
+                continue
+            inner = tree
+            for key in found.at[:-1]:
+                inner = inner.setdefault(key, {})
+                if inner is _ANYTHING:
+                    break
+            else:
+                inner[found.at[-1]] = self._of_shape(found.shape, seen)
+        return tree
+
+    def _of_shape(self, shape: Shape, seen: tuple[str, ...]) -> Tree:
+        if shape.kind == "[" and shape.item is not None:
+            return self._of_shape(shape.item, seen)
+        if shape.kind != "#":
+            return _ANYTHING
+        tree: Tree = {}
+        for name in shape.types:
+            if name in seen:
+                return _ANYTHING
+            tree = _joined(tree, self._of_properties(self._facts.type(name), (*seen, name)))
+        return tree
+
+
+def _type_of_path(path: str) -> str:
+    """The resource type of a path, in lower case; also of a path with ``{parameters}``."""
+    head, *extensions = re.split(r"/providers/", path, flags=re.IGNORECASE)
+    if not extensions:
+        return "microsoft.resources/resourcegroups" if "/resourcegroups/" in head.lower() else head.lower()
+    namespace, *rest = extensions[-1].split("/")
+    return "/".join([namespace, *rest[::2]]).lower()
+
+
+def _tree(value: Any) -> Tree:
+    if isinstance(value, dict):
+        return {key: _tree(item) for key, item in value.items()}
+    if isinstance(value, list):
+        tree: Tree = {}
+        for item in value:
+            if not isinstance(item, dict):
+                return _ANYTHING
+            tree = _joined(tree, _tree(item))
+        return tree
+    return _ANYTHING
+
+
+def _joined(one: Tree, other: Tree) -> Tree:
+    if one is _ANYTHING or other is _ANYTHING:
+        return _ANYTHING
+    joined = dict(one)
+    for key, inner in other.items():
+        joined[key] = _joined(joined[key], inner) if key in joined else inner
+    return joined
+
+
+def _kept(value: Any, tree: Tree) -> Any:
+    """What of ``value`` is in ``tree``. A map with names of its own (tags) is one whose tree has none of its keys."""
+    if isinstance(value, list):
+        return [_kept(item, tree) for item in value]
+    if tree is _ANYTHING or not isinstance(value, dict):
+        return value
+    return {key: _kept(item, tree[key]) for key, item in value.items() if key in tree}
+
+
+def _without_computed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_computed(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: _without_computed(item)
+            for key, item in value.items()
+            if key not in COMPUTED - {"id", "name"}
+        }
+    return value
