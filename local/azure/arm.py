@@ -177,6 +177,10 @@ class Arm:
         old = self._existing(resource_id, kind)
         self._rules.check_conditions(call, old)
         merged = (kind.merge or merge)(old.body, call.body)
+        if kind.merge_now:
+            self._rules.check_writable(resource_id)
+            record = self._store.put(old.id, merged, by=call.principal_id or "")
+            return self._written(call, kind, record, old)
         return await self._write(call, resource_id, kind, merged, old)
 
     async def _write(

@@ -12,8 +12,8 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from local.azure import network_link
 from local.azure.errors import ArmError
+from local.azure.network import private_link
 from local.azure.resource_id import RESOURCE_GROUP, parse
 from local.azure.resource_type import Answer
 from local.settings import LOCATION
@@ -253,7 +253,7 @@ def present(azure: Azure, kind: ResourceType, record: Record, api_version: str) 
             "lastModifiedAt": record.modified_at,
         },
     )
-    connections = network_link.connections(azure, record)
+    connections = private_link.connections(azure, record)
     if connections is not None:
         body["properties"] = {**body["properties"], "privateEndpointConnections": connections}
     return kind.view(azure, record, body, api_version) if kind.view is not None else body

@@ -147,6 +147,8 @@ class ResourceType:
     makes_parent: Callable[[Json], Json] | None = None
     #: what PATCH makes of the stored body, ``(stored, patch) -> body``, where Azure doesn't merge all of it
     merge: Callable[[Json, Json], Json] | None = None
+    #: whether PATCH stores what ``merge`` makes as it is and answers at once, without ``prepare`` and ``settle``
+    merge_now: bool = False
     #: sees a DELETE's query before anything else, also where the resource is gone; what it returns is the answer
     on_delete: Callable[[Azure, Call, ResourceId, Record | None], Answer | None] | None = None
     #: filter and order of list, ``(azure, call, records) -> records``; None: by name

@@ -117,7 +117,7 @@ def test_a_workspaces_endpoint_has_its_names_in_two_zones(
         ("vault", {}, (400, "needs one groupId of blob")),
         ("blob", {"subnet": {"id": "/subscriptions/x"}}, (400, "needs a subnet that exists")),
         ("blob", {"privateLinkServiceConnections": []}, (400, "has one connection")),
-        ("blob", {"manualPrivateLinkServiceConnections": [{}]}, (501, "approved by hand")),
+        ("blob", {"manualPrivateLinkServiceConnections": [{}]}, (400, "has one connection; ")),
     ],
 )
 def test_a_private_endpoint_that_leads_nowhere_is_refused(

@@ -12,7 +12,7 @@ from local.azure.errors import ArmError, bad_request, unsupported
 from local.azure.machine_learning import resource_identity, vm_size
 from local.azure.machine_learning.asset import WORKSPACE
 from local.azure.machine_learning.duration import seconds
-from local.azure.network import check_reference
+from local.azure.network.reference import check_reference
 from local.azure.resource_type import Answer, ResourceType
 
 if TYPE_CHECKING:
