@@ -22,6 +22,7 @@ class Workspace:
 
     root: Path
     env: dict[str, str] = field(default_factory=dict)
+    warm: dict[str, str] = field(default_factory=dict)  #: for commands that `run` waits for
 
     @property
     def program(self) -> Path:
@@ -43,7 +44,7 @@ class Workspace:
             self.command(*words),
             check=False,
             cwd=self.program,
-            env={**self.env, **env},
+            env={**self.env, **self.warm, **env},
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -77,10 +78,10 @@ def _environment(root: Path) -> dict[str, str]:
     }
 
 
-def _workspace(root: Path) -> Workspace:
+def _workspace(root: Path, warm: dict[str, str]) -> Workspace:
     for name in ("program", "state", "things"):
         (root / name).mkdir()
-    made = Workspace(root, _environment(root))
+    made = Workspace(root, _environment(root), warm)
     (made.program / "Pulumi.yaml").write_text(
         f"name: conformance\nruntime:\n  name: python\n  options:\n    virtualenv: {sys.prefix}\n"
     )
@@ -89,22 +90,22 @@ def _workspace(root: Path) -> Workspace:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return _workspace(tmp_path)
+def workspace(tmp_path: Path, warm_engine: dict[str, str]) -> Workspace:
+    return _workspace(tmp_path, warm_engine)
 
 
 @pytest.fixture(scope="session")
-def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def new_stack(tmp_path_factory: pytest.TempPathFactory, warm_engine: dict[str, str]) -> Workspace:
     """A stack nobody deploys: making one derives a key, which takes longer than copying it."""
-    made = _workspace(tmp_path_factory.mktemp("stack"))
+    made = _workspace(tmp_path_factory.mktemp("stack"), warm_engine)
     made.run("stack", "init", "dev")
     return made
 
 
 @pytest.fixture(scope="module")
-def life(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def life(tmp_path_factory: pytest.TempPathFactory, warm_engine: dict[str, str]) -> Workspace:
     """A project without a stack, for the tests of a module that follow one stack from its beginning to its end."""
-    return _workspace(tmp_path_factory.mktemp("life"))
+    return _workspace(tmp_path_factory.mktemp("life"), warm_engine)
 
 
 @pytest.fixture

@@ -20,7 +20,11 @@ def _runner():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_recorded_case_has_the_same_outcome(name: str, tmp_path: Path) -> None:
+def test_a_recorded_case_has_the_same_outcome(
+    name: str, tmp_path: Path, warm_engine: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in warm_engine.items():
+        monkeypatch.setenv(variable, value)
     runner = _runner()
     folder = CONFORMANCE / "cases" / name
     command = automation.PulumiCommand(root=str(REPOSITORY / "local"))

@@ -86,7 +86,7 @@ def answers(life: Any) -> dict[str, CompletedProcess]:
     """What this engine answers to all of them."""
     life.write_program(PROGRAM)
     del life.env["PULUMI_HOME"]  # history tells which variables were set; these were
-    env = {**life.env, "PULUMI_SKIP_UPDATE_CHECK": "true", "HOME": str(life.root)}
+    env = {**life.env, **life.warm, "PULUMI_SKIP_UPDATE_CHECK": "true", "HOME": str(life.root)}
     done = {}
     for name in ORDER:
         passphrase = {"PULUMI_CONFIG_PASSPHRASE": "wrong"} if name == "wrong-passphrase" else {}

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -43,13 +44,26 @@ class Servers:
 
 
 def _running(processes) -> list:
-    _, alive = psutil.wait_procs(processes, timeout=20)
-    return [one for one in alive if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    """Those that go on running; not by psutil's wait, which takes a zombie for a process."""
+    with suppress(AssertionError):
+        _wait(lambda: not any(map(_runs, processes)), seconds=20)
+    return list(filter(_runs, processes))
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture
 def warm(stack, tmp_path):
-    stack.env |= {"PULUMI_PYTHON_CMD": str(REPOSITORY / ".venv" / "bin" / "python"), "GRPC_VERBOSITY": "NONE"}
+    stack.env |= {
+        "PULUMI_PYTHON_CMD": str(REPOSITORY / ".venv" / "bin" / "python"),
+        "GRPC_VERBOSITY": "NONE",
+        "MLOPS_ENGINE_LINGER_SECONDS": "1",
+    }
     (stack.program / "Pulumi.yaml").write_text("name: conformance\nruntime: python\n")
     servers = Servers(tmp_path / "warm", stack.env)
     yield stack, servers
@@ -115,7 +129,6 @@ def _slow(warm):
     """An engine that waits for its provider, and the processes there are."""
     stack, servers = warm
     stack.write_program(SLOW)
-    stack.env["MLOPS_ENGINE_LINGER_SECONDS"] = "1"
     engine = subprocess.Popen(
         stack.command("up", "--yes", "--skip-preview", "--non-interactive"),
         cwd=stack.program,

@@ -31,6 +31,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 _START = _ROOT / "local" / "engine" / "start.py"
 _LEASH = _ROOT / "local" / "engine" / "providers" / "leash.py"
 _FINISH_SECONDS = 10.0
+_LINGER = "MLOPS_ENGINE_LINGER_SECONDS"  # as for providers whose engine is gone (`providers/host.py`)
 _REQUEST_SECONDS = 10.0
 # What an interpreter or its libraries read when they start: a fork can't take up another value.
 _FIXED = ("PYTHON", "LC_", "LANG", "LD_", "TZ", "GRPC_", "PROTOCOL_BUFFERS_", "OPENSSL_", "MALLOC_")
@@ -45,6 +46,12 @@ _LIBRARIES = {
     ),
     "local.provider": ("cryptography.hazmat.primitives.ciphers.aead", "grpc.aio", "local.provider.servicer"),
 }
+
+
+def _finish_seconds() -> float:
+    with suppress(ValueError):  # engines refuse it when they start
+        return float(os.environ.get(_LINGER) or _FINISH_SECONDS)
+    return _FINISH_SECONDS
 
 
 def fixed(environment: dict[str, str]) -> dict[str, str]:
@@ -166,7 +173,7 @@ class Server:
     def _finish(self) -> None:
         """Whoever wanted this process is gone: so are all who would read an answer."""
         self._listener.close()
-        until = time.monotonic() + _FINISH_SECONDS
+        until = time.monotonic() + _finish_seconds()
         if self._kind != "engine":
             # Engines are gone by now, and each provider ends with its own: after what that had begun.
             until = float("inf")
