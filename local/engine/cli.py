@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 
-from local.engine.command import flags
+from local.engine.command import flags, suggestion
 from local.engine.command.flags import Command, UsageError
 from local.engine.command.table import COMMANDS, ONLY_OFFICIAL
 from local.engine.error import EngineError, UnsupportedError
@@ -49,7 +49,7 @@ def find(words: list[str]) -> tuple[str, list[str]]:
         index = _next(rest, flags.known(COMMANDS.get(path, _ROOT)))
         if index is None:
             return path, rest
-        candidate = f"{path} {rest[index]}".strip()
+        candidate = f"{path} {rest[index]}".strip() if rest[index] else ""
         if candidate in ONLY_OFFICIAL:
             raise UnsupportedError(f"`pulumi {candidate}`")
         if candidate not in _PATHS:
@@ -96,7 +96,7 @@ def _dispatch(words: list[str]) -> int:
         try:
             arguments = flags.parse(path, rest, command)
         except UsageError as error:
-            if parts:
+            if parts or any(name.startswith(f"{path} ") for name in ONLY_OFFICIAL):
                 raise _unknown(path, rest, command) from error
             _say(flags.usage(path, command, parts))
             raise
@@ -120,9 +120,10 @@ def _dispatch(words: list[str]) -> int:
 
 def _unknown(path: str, words: list[str], command: Command | None = None) -> EngineError:
     """The first word that could have been a command and is none."""
-    word = words[0]
     if command is not None:
         index = _next(words, flags.known(command))
-        word = words[index] if index is not None else word
+        words = words[index:] if index is not None else words
     name = f"pulumi {path}".strip()
-    return EngineError(f'unknown command "{word}" for "{name}"\nRun \'{name} --help\' for usage.')
+    meant = "".join(f"\t{found}\n" for found in suggestion.suggestions(path, words, COMMANDS))
+    told = f"\n\nDid you mean this?\n{meant}" if meant else ""
+    return EngineError(f'unknown command "{words[0]}" for "{name}"{told}\nRun \'{name} --help\' for usage.')

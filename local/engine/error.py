@@ -1,5 +1,13 @@
 """What goes wrong for the user: one line, an exit code, never a traceback."""
 
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
 
 class EngineError(Exception):
     """An error to print as `error: message` before leaving with `exit_code`."""
@@ -16,6 +24,15 @@ class UnsupportedError(EngineError):
         super().__init__(
             f"{what} is not supported by the embedded engine; use the official Pulumi CLI for it"
         )
+
+
+@contextlib.contextmanager
+def prefixed(text: str) -> Generator[None]:
+    """Say first, in the errors of what is done here, what it was done for."""
+    try:
+        yield
+    except EngineError as error:
+        raise EngineError(text + str(error), exit_code=error.exit_code) from error
 
 
 class StepFailedError(Exception):

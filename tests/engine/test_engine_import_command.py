@@ -161,6 +161,12 @@ storage.StorageAccount(
 """
 
 
+def documents(text: str) -> tuple[dict, list[dict]]:
+    """What --json printed: the preview's document, then the events of the import, line by line."""
+    document, _, events = text.partition("\n}\n")
+    return json.loads(document + "}"), [json.loads(line) for line in events.splitlines()]
+
+
 def test_what_azure_has_is_imported_with_code_that_previews_no_change(stack, local_azure) -> None:
     stack.env.update(local_azure.env)
     group, account = f"rg-{stack.root.name}".replace("_", "-")[:60], "imp" + str(abs(hash(stack.root)))[:12]
@@ -181,8 +187,12 @@ def test_what_azure_has_is_imported_with_code_that_previews_no_change(stack, loc
         row["id"] = ids[row["name"]]
         row.pop("version", None)
     (stack.program / "import.json").write_text(json.dumps(skeleton))
-    done = stack.run("import", "--yes", "--file", "import.json", "--out", "code.py")
-    assert "= 2 imported" in done.stdout
+    done = stack.run("import", "--yes", "--json", "--file", "import.json", "--out", "code.py")
+    preview, told = documents(done.stdout)
+    assert preview["changeSummary"]["import"] == 2
+    steps = [row["resOutputsEvent"]["metadata"] for row in told if "resOutputsEvent" in row]
+    assert {step["new"]["id"] for step in steps if step["op"] == "import"} == {*ids.values()}
+    assert told[-2]["summaryEvent"]["resourceChanges"]["import"] == 2
     assert {stack.resource(name)["protect"] for name in ids} == {True}
     assert "importID" not in stack.resource("sa")
     code = (stack.program / "code.py").read_text()

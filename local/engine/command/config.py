@@ -140,7 +140,7 @@ def _set_rows(stack: Stack, document: str) -> None:
     except json.JSONDecodeError as error:
         told = "unexpected end of JSON input" if error.pos >= len(document.rstrip()) else str(error)
         raise EngineError(f"could not parse --json argument: {told}") from error
-    for key, row in rows.items():
+    for key, row in _rows(rows).items():
         if row.get("value") is None:
             raise EngineError(f'value for --json object key "{key}" is nil')
         structured = "objectValue" in row
@@ -152,6 +152,29 @@ def _set_rows(stack: Stack, document: str) -> None:
             stack.config.set_typed(key, configs.encrypted(row["value"], stack.crypter), path=False)
         else:
             stack.config.set_typed(key, json.loads(row["value"]) if structured else row["value"], path=False)
+
+
+def _rows(document: Any) -> dict[str, dict[str, Any]]:
+    """The rows of `set-all --json`; raises EngineError for JSON that is something else."""
+    target = "value of type map[string]config.configValueJSON"
+    if isinstance(document, dict):
+        target = "value of type config.configValueJSON"
+        wrong = next((row for row in document.values() if not isinstance(row, dict)), None)
+        if wrong is None:
+            target = "struct field configValueJSON.value of type string"
+            wrong = next(
+                (
+                    row["value"]
+                    for row in document.values()
+                    if not isinstance(row.get("value", ""), str | None)
+                ),
+                None,
+            )
+        if wrong is None:
+            return document
+        document = wrong
+    kind = {bool: "bool", str: "string", list: "array", dict: "object"}.get(type(document), "number")
+    raise EngineError(f"could not parse --json argument: json: cannot unmarshal {kind} into Go {target}")
 
 
 def rm(arguments: Arguments) -> int:
@@ -175,6 +198,7 @@ def cp(arguments: Arguments) -> int:
     if stack.name == destination:
         raise EngineError("current stack and destination stack are the same")
     other = stacks.open_(destination, arguments.value("--config-file"))
+    stack.purpose = "could not create a decrypter: "
     stack.copy_config(
         other, arguments.positional[0] if arguments.positional else "", path=arguments.has("--path")
     )

@@ -174,7 +174,8 @@ def parse(path: str, words: list[str], command: Command) -> Arguments:
     if not arguments.has("--help"):
         _check(arguments, command)
         _from_environment(arguments, flags)
-        if "json" in flags and arguments.given("--output"):
+        if "json" in flags and arguments.given("--output") and ("output", "json") not in command.exclusive:
+            # With operations it is something else.
             _apart(arguments, ("output", "json"))
             arguments.add(flags["json"], "true" if arguments.value("--output") == "json" else "false", "")
     return arguments

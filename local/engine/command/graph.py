@@ -18,6 +18,7 @@ def graph(arguments: Arguments) -> int:
     """Write the graph to a file."""
     stack = stacks.open_(arguments.value("--stack"))
     stack.recover_if_abandoned()
+    stack.require_key()
     file = arguments.positional[0]
     text = drawn(stack.store.read().get("resources") or [], arguments)
     try:

@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.engine.command import update
-from local.engine.display import colour
-from local.engine.display.event_log import Log
+from local.engine.command import presentation, record
+from local.engine.command.printing import skip_confirmations
+from local.engine.command.update import CANCELLED
+from local.engine.display import prompt
 from local.engine.display.events import Stream
 from local.engine.error import EngineError
 from local.engine.property_value import SECRET, SIGNATURE, mapped
@@ -23,12 +24,14 @@ from local.engine.workspace import stack as stacks
 
 if TYPE_CHECKING:
     from local.engine.command.flags import Arguments
+    from local.engine.display.events import Event
     from local.engine.executor.request import Result
     from local.engine.property_value import Secret
     from local.engine.state.resource_state import ResourceState
     from local.engine.workspace.import_file import Imports
     from local.engine.workspace.stack import Stack
 
+_KIND = "resource-import"
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _COPY = (
     "Please copy the following code into your Pulumi application. Not doing so\n"
@@ -66,8 +69,8 @@ def run(arguments: Arguments) -> int:
     generates = _on(arguments, "--generate-code")
     if not generates and arguments.given("--out"):
         sys.stderr.write("Output file will not be used as --generate-code is false.\n")
-    skip = arguments.has("--skip-preview") or os.environ.get("PULUMI_SKIP_CONFIRMATIONS") == "true"
-    asks = sys.stdin.isatty() and sys.stdout.isatty() and not arguments.has("--non-interactive")
+    skip = arguments.has("--skip-preview") or skip_confirmations()
+    asks = presentation.interactive(arguments)
     preview_only = arguments.has("--preview-only")
     if not asks and not (arguments.has("--yes") or skip or preview_only):
         raise EngineError(
@@ -76,21 +79,24 @@ def run(arguments: Arguments) -> int:
             exit_code=2,
         )
     stack = stacks.open_(arguments.value("--stack"), arguments.value("--config-file"))
+    stack.purpose = "getting stack configuration: get stack secrets manager: "
     stack.checks_integrity = not arguments.has("--disable-integrity-checking")
     stack.derive_key_meanwhile()
     imports = import_file.parsed(document, stack.name, stack.project.name)
     _require_tokens(imports)
-    failed = False
-    if preview_only or not skip:
+    seen: list[Event] = []
+    if preview_only:
         stack.recover_if_abandoned()
-        failed = _preview(arguments, stack, imports).failed
-        if failed or preview_only:
-            return int(failed)
-        question = f"Do you want to perform this import on stack {stack.name}? [yes/no] "
-        if not arguments.has("--yes") and input(question).strip().lower() not in {"y", "yes"}:
-            sys.stderr.write("confirmation declined, not proceeding with the import\n")
-            return 1
-    failed = _import(arguments, stack, imports).failed
+        return int(_preview(arguments, stack, imports, seen).failed)
+    with stack.store.lock() as notes:
+        if not skip:
+            if _preview(arguments, stack, imports, seen, notes).failed:
+                return 1
+            if not arguments.has("--yes") and not prompt.confirm(
+                "import", seen, presentation.display_options(arguments), called=_KIND
+            ):
+                return 1
+        failed = _import(arguments, stack, imports, notes).failed
     if generates and not (arguments.has("--json") and not arguments.given("--out")):
         _show(arguments, stack, imports)
     return int(failed)
@@ -105,24 +111,25 @@ def _require_tokens(imports: Imports) -> None:
             )
 
 
-def _preview(arguments: Arguments, stack: Stack, imports: Imports) -> Result:
+def _preview(
+    arguments: Arguments, stack: Stack, imports: Imports, seen: list[Event], notes: list[str] | None = None
+) -> Result:
+    """Preview; with `notes`, what taking the lock told, the stack is held and brought up to date first."""
     events = Stream()
-    events.listen(update._display(arguments, stack, "import", preview=True))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    events.listen(seen.append)
+    events.listen(presentation.display(arguments, stack, "import", preview=True))
+    if notes is not None:
+        record.take_over(stack, notes, events)
     return _perform(arguments, stack, imports, events, preview=True)
 
 
-def _import(arguments: Arguments, stack: Stack, imports: Imports) -> Result:
+def _import(arguments: Arguments, stack: Stack, imports: Imports, notes: list[str]) -> Result:
     events = Stream()
-    with stack.store.lock() as notes:
-        events.listen(update._display(arguments, stack, "import", preview=False))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        for note in notes:
-            events.diagnose("warning", note)
-        update._recover(stack, events)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        began = int(time.time())
-        result = _perform(arguments, stack, imports, events, preview=False)
-        stack.store.record(
-            update._history(arguments, stack, "resource-import", result, began)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        )
+    events.listen(presentation.display(arguments, stack, "import", preview=False))
+    record.take_over(stack, notes, events)
+    began = int(time.time())
+    result = _perform(arguments, stack, imports, events, preview=False)
+    stack.store.record(record.entry(arguments, stack, _KIND, result, began))
     return result
 
 
@@ -132,13 +139,7 @@ def _perform(
     from local.engine.executor import operation  # noqa: PLC0415 - gRPC is loaded for operations only
     from local.engine.executor.request import Request  # noqa: PLC0415
 
-    log = (
-        Log(arguments.value("--event-log"), colour.mode(arguments.value("--color")))
-        if arguments.given("--event-log")
-        else None
-    )
-    if log is not None:
-        events.listen(log)
+    log = presentation.event_log(arguments, events)
     request = Request(
         kind="import",
         preview=preview,
@@ -149,7 +150,7 @@ def _perform(
     try:
         return asyncio.run(operation.run(request, stack, None, events))
     except KeyboardInterrupt as error:
-        raise EngineError("import cancelled", exit_code=update.CANCELLED) from error
+        raise EngineError("import cancelled", exit_code=CANCELLED) from error
     finally:
         events.emit("cancelEvent")
         if log is not None:

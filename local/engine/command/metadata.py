@@ -26,17 +26,44 @@ if TYPE_CHECKING:
 _KINDS = {"cli", "auto.local", "auto.inline"}
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 # Of these variables the official CLI notes whether they are on.
-_SWITCHES = """
-AUTOMATION_API_SKIP_VERSION_CHECK CONTINUE_ON_ERROR DEBUG_COMMANDS DEV
-DISABLE_AUTOMATIC_PLUGIN_ACQUISITION DISABLE_JOURNALING DISABLE_OUTPUT_VALUES
-DISABLE_PROVIDER_PREVIEW DISABLE_REGISTRY_RESOLVE DISABLE_RESOURCE_REFERENCES
-DISABLE_SECRET_CACHE DISABLE_VALIDATION DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS DIY_BACKEND_GZIP
-DIY_BACKEND_IGNORE_DEPRECATION_ERROR DIY_BACKEND_LEGACY_LAYOUT DIY_BACKEND_NO_LEGACY_WARNING
-DIY_BACKEND_RETAIN_CHECKPOINTS DIY_BACKEND_ZSTD ENABLE_LEGACY_DIFF ENABLE_LEGACY_REFRESH_DIFF
-ENABLE_STREAMING_JSON_PREVIEW ERROR_ON_DEPENDENCY_CYCLES ERROR_OUTPUT_STRING EXPERIMENTAL
-FALLBACK_TO_STATE_SECRETS_MANAGER IGNORE_AMBIENT_PLUGINS NEO PARALLEL_DIFF RUN_PROGRAM
-SKIP_CHECKPOINTS SKIP_CONFIRMATIONS SKIP_UPDATE_CHECK SUPPRESS_NEO_LINK
-"""
+SWITCHES = frozenset(
+    [
+        "AUTOMATION_API_SKIP_VERSION_CHECK",
+        "CONTINUE_ON_ERROR",
+        "DEBUG_COMMANDS",
+        "DEV",
+        "DISABLE_AUTOMATIC_PLUGIN_ACQUISITION",
+        "DISABLE_JOURNALING",
+        "DISABLE_OUTPUT_VALUES",
+        "DISABLE_PROVIDER_PREVIEW",
+        "DISABLE_REGISTRY_RESOLVE",
+        "DISABLE_RESOURCE_REFERENCES",
+        "DISABLE_SECRET_CACHE",
+        "DISABLE_VALIDATION",
+        "DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS",
+        "DIY_BACKEND_GZIP",
+        "DIY_BACKEND_IGNORE_DEPRECATION_ERROR",
+        "DIY_BACKEND_LEGACY_LAYOUT",
+        "DIY_BACKEND_NO_LEGACY_WARNING",
+        "DIY_BACKEND_RETAIN_CHECKPOINTS",
+        "DIY_BACKEND_ZSTD",
+        "ENABLE_LEGACY_DIFF",
+        "ENABLE_LEGACY_REFRESH_DIFF",
+        "ENABLE_STREAMING_JSON_PREVIEW",
+        "ERROR_ON_DEPENDENCY_CYCLES",
+        "ERROR_OUTPUT_STRING",
+        "EXPERIMENTAL",
+        "FALLBACK_TO_STATE_SECRETS_MANAGER",
+        "IGNORE_AMBIENT_PLUGINS",
+        "NEO",
+        "PARALLEL_DIFF",
+        "RUN_PROGRAM",
+        "SKIP_CHECKPOINTS",
+        "SKIP_CONFIRMATIONS",
+        "SKIP_UPDATE_CHECK",
+        "SUPPRESS_NEO_LINK",
+    ]
+)
 _SCP = re.compile(r"git@(?:[a-zA-Z]+\.)?([a-zA-Z.-]*\.[a-zA-Z]+):(?:v\d/)?(.+)")
 _AZURE = "dev.azure.com"
 _OLD_AZURE = re.compile(r"([a-zA-Z0-9-]*)\.visualstudio\.com$")
@@ -53,11 +80,10 @@ def environment(arguments: Arguments, project: Project, *, updates: bool) -> dic
         "stack.environments": "[]",
         "updatePlan": "false",
     }
-    switches = set(_SWITCHES.split())
     for name, value in os.environ.items():
         if name.startswith("PULUMI_"):
             switch = (
-                ("true" if value in TRUE else "false") if name.removeprefix("PULUMI_") in switches else "set"
+                ("true" if value in TRUE else "false") if name.removeprefix("PULUMI_") in SWITCHES else "set"
             )
             found[f"pulumi.env.{name}"] = switch
     flags = known(COMMANDS[arguments.command])
@@ -68,12 +94,12 @@ def environment(arguments: Arguments, project: Project, *, updates: bool) -> dic
     if agent := arguments.value("--exec-agent"):
         found["exec.agent"] = agent
     if updates:
-        found |= _client(arguments.value("--client")) if arguments.given("--client") else _runtime(project)
+        found |= _client(arguments.value("--client")) if arguments.given("--client") else runtime(project)
     return found
 
 
-def _runtime(project: Project) -> dict[str, str]:
-    """The program's interpreter."""
+def runtime(project: Project) -> dict[str, str]:
+    """The program's interpreter, as `runtime.KEY`."""
     python = project.python()
     toolchain = str(project.options.get("toolchain") or "auto")
     checker = str(project.options.get("typechecker") or "none")

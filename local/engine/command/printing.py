@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -35,12 +36,41 @@ def say_json(value: Any) -> None:
 
 def say_table(rows: Sequence[Sequence[str]], indent: str = "", more: Sequence[str] = ()) -> None:
     """Columns under their headers; `more` is what stands below each row, ready to print."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for number, row in enumerate(rows):
-        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
-        say(indent + "  ".join([*cells, row[-1]]))
+    for number, lines in enumerate(table(rows)):
+        for line in lines:
+            say(indent + line)
         if number and more:
             sys.stdout.write(more[number - 1])
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The lines of each row: columns as wide as what is in them, whose texts may have several lines."""
+    split = [list(itertools.zip_longest(*(cell.split("\n") for cell in row), fillvalue="")) for row in rows]
+    widths = [max(cell_len(line[column]) for row in split for line in row) for column in range(len(rows[0]))]
+    return [
+        [
+            "  ".join(
+                [
+                    *(
+                        cell + " " * (width - cell_len(cell))
+                        for cell, width in zip(line[:-1], widths, strict=False)
+                    ),
+                    line[-1],
+                ]
+            )
+            for line in row
+        ]
+        for row in split
+    ]
+
+
+def cell_len(text: str) -> int:
+    """How many columns a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len as measured  # noqa: PLC0415 - 10 ms that few tables need
+
+    return measured(text)
 
 
 def moment(time: str) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sys
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.engine.command.printing import say, tell
 from local.engine.command.stack import check_secrets_provider
-from local.engine.error import EngineError, UnsupportedError
+from local.engine.error import EngineError, UnsupportedError, prefixed
 from local.engine.state import checkpoint, passphrase, resource_state
 from local.engine.workspace import config_value
 from local.engine.workspace import stack as stacks
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from local.engine.state.resource_state import ResourceState
     from local.engine.workspace.stack import Stack
 
+_UNREADABLE = "could not deserialize deployment: "
 _PROPERTIES = ("inputs", "outputs", "propertyDependencies")
 
 
@@ -36,7 +38,9 @@ def export(arguments: Arguments) -> int:
     stack.recover_if_abandoned()
     latest = stack.store.read() or {"manifest": {"time": "0001-01-01T00:00:00Z", "magic": "", "version": ""}}
     if arguments.has("--show-secrets"):
-        latest = _decrypted(latest, stack)
+        with prefixed(_UNREADABLE):
+            stack.require_key()
+            latest = _decrypted(latest, stack)
     latest.setdefault("metadata", {})
     for row in latest.get("resources") or []:
         row.update({key: _in_order(row[key]) for key in _PROPERTIES if key in row})
@@ -115,13 +119,16 @@ def import_(arguments: Arguments) -> int:
     """Replace the stack's deployment with an exported one."""
     stack = stacks.open_(arguments.value("--stack"))
     latest = _read(arguments.value("--file"), stack.name)
-    with stack.store.lock():
+    with contextlib.ExitStack() as until_done:
+        with prefixed("could not import deployment: "):
+            until_done.enter_context(stack.store.lock())
         stack.recover()
-        salt = checkpoint.salt_of(latest)
-        crypter = stack.state_crypter
-        if salt and salt != crypter.state:
-            crypter = passphrase.open_(passphrase.from_environment(), salt)
-        state = checkpoint.load(latest, crypter.decrypt)
+        with prefixed(_UNREADABLE):
+            salt = checkpoint.salt_of(latest)
+            crypter = stack.state_crypter
+            if salt and salt != crypter.state:
+                crypter = passphrase.open_(passphrase.from_environment(), salt)
+            state = checkpoint.load(latest, crypter.decrypt)
         foreign = [r for r in state.resources if r.urn.split("::")[0] != f"urn:pulumi:{stack.name}"]
         told = [
             f"resource '{r.urn}' is from a different stack ({r.urn.split('::')[0].rpartition(':')[2]} != {stack.name})"
@@ -160,6 +167,7 @@ def change_secrets_provider(arguments: Arguments) -> int:
     """Encrypt the stack's secrets anew, under a passphrase that is asked for, or the first line of standard input."""
     check_secrets_provider(arguments.positional[0])
     stack = stacks.open_(arguments.value("--stack"))
+    say("Migrating old configuration and state to new secrets provider")
     phrase = _new_passphrase() if arguments.positional[0] == "passphrase" else passphrase.from_environment()
     with stack.store.lock():
         stack.recover()
@@ -172,7 +180,6 @@ def change_secrets_provider(arguments: Arguments) -> int:
         if not values:
             del stack.config.document["config"]
         stack.config.document["encryptionsalt"] = new.state
-        say("Migrating old configuration and state to new secrets provider")
         # The configuration first, as the official engine does: with the state left behind, the old passphrase still
         # opens the state, whose own salt is in it.
         stack.config.save()

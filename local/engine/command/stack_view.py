@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
 from local.engine.command.printing import ago, duration, moment, say, say_json, say_table, stamp, whole
+from local.engine.command.shell_quote import quoted
 from local.engine.error import EngineError
 from local.engine.property_value import mapped
 from local.engine.state import resource_state, tags
@@ -32,6 +32,7 @@ def show(arguments: Arguments) -> int:
     if arguments.has("--show-name"):
         say(name if arguments.has("--fully-qualify-stack-names") else stack.name)
         return 0
+    stack.require_key()
     if arguments.value("--output") == "json":
         say_json(_document(stack, arguments))
         return 0
@@ -164,7 +165,7 @@ def output(arguments: Arguments) -> int:
         raise EngineError(f"current stack does not have output property '{chosen[0]}'")
     if arguments.has("--shell"):
         for key in chosen or outputs:
-            say(f"{key}={shlex.quote(plain(outputs[key]))}")
+            say(f"{key}={quoted(plain(outputs[key]))}")
     elif arguments.has("--json"):
         say(json.dumps(outputs[chosen[0]] if chosen else outputs, indent=2, ensure_ascii=False))
     elif chosen:
@@ -181,6 +182,9 @@ def history(arguments: Arguments) -> int:
     size, page = int(arguments.value("--page-size", str(_PAGE))), max(int(arguments.value("--page", "1")), 1)
     rows = stack.store.history()
     rows = rows[(page - 1) * size : page * size] if size > 0 else rows
+    if arguments.has("--show-secrets"):
+        stack.purpose = "decrypting secrets: "
+        _ = stack.crypter
     if arguments.has("--json"):
         say_json([_summary(row, stack, show=arguments.has("--show-secrets")) for row in rows])
         return 0

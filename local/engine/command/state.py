@@ -48,7 +48,7 @@ def change(arguments: Arguments, how: Callable[[list[Row]], list[Row]], question
         stack.recover()
         latest = stack.store.read()
         if latest.get("resources"):
-            _ = stack.crypter  # who has no key may not change anything
+            _ = stack.state_crypter  # who has no key may not change anything
         rows: list[Row] = latest.get("resources") or []
         unchecked = arguments.has("--disable-integrity-checking")
         if not unchecked:

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from local.engine.error import EngineError
+from local.engine.error import EngineError, prefixed
 from local.engine.property_value import mapped
 from local.engine.state import edit, resource_state
 from local.engine.workspace import stack as stacks
@@ -30,6 +30,8 @@ def get(arguments: Arguments) -> int:
     """Show what is known of one resource, secrets blinded."""
     stack = stacks.open_(arguments.value("--stack"))
     stack.recover_if_abandoned()
+    with prefixed("load stack snapshot: "):
+        stack.require_key()
     row = _found(stack.store.read().get("resources") or [], _name(arguments))
     if arguments.value("--output", "default") not in {"default", "json"}:
         raise EngineError(f'invalid --output value "{arguments.value("--output")}" (default and json are)')
@@ -37,7 +39,7 @@ def get(arguments: Arguments) -> int:
     for key in ("inputs", "outputs"):
         shown = {name: value for name, value in (row.get(key) or {}).items() if not name.startswith("__")}
         if arguments.has("--show-secrets"):
-            opened = resource_state.opened(shown, stack.crypter.decrypt)
+            opened = resource_state.opened(shown, stack.state_crypter.decrypt)
             properties[key] = mapped(opened, lambda secret: mapped(secret.value, lambda inner: inner.value))
         else:
             properties[key] = mapped(resource_state.opened(shown, lambda _: '""'), lambda _: "[secret]")

@@ -53,6 +53,7 @@ def repair(arguments: Arguments) -> int:
     stack = stacks.open_(arguments.value("--stack"))
     with stack.store.lock():
         stack.recover()
+        stack.require_key()
         latest = stack.store.read()
         before: list[Row] = latest.get("resources") or []
         wrong = entries.problem(before)

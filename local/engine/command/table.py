@@ -41,7 +41,7 @@ _OPERATION = (
    --client=string
    --exec-kind=string
    --exec-agent=string
-   --output=refused
+   --output=string                json: print one line of JSON at the end, and nothing else
    --neo=refused
    --copilot=refused
    --override-env=refused
@@ -151,11 +151,10 @@ _IMPORT = (
    --exec-agent=string
    --from=refused
    --generate-resources=refused
-   --output=refused
 """
 )
 
-_TARGET_EXCLUDE = (("target", "exclude"),)
+_TARGET_EXCLUDE = (("target", "exclude"), ("output", "json"))
 _OPERATIONS = {
     "up": Command("Create or update a stack's resources", "update.run", "[template]", _UP, ("update",), _TARGET_EXCLUDE),
     "preview": Command("Show what an update would do", "update.run", "", _PREVIEW, ("pre",), _TARGET_EXCLUDE),
@@ -308,6 +307,7 @@ _OTHERS = {
 -l --local             The home folder: file://~
 """),
     "whoami": Command("Show who you are and where state is", "session.whoami", "", _JSON + "-v --verbose  With the backend\n"),
+    "about": Command("Print what is known of the engine, the project, the stack and the backend", "about.about", "", _STACK + _JSON + "-t --transitive  With what the packages require\n"),
     "version": Command("Print the version", "session.version"),
     "install": Command("Check that what the project requires is installed", "install.run", "", """
    --no-dependencies             Don't check its packages
@@ -336,7 +336,7 @@ COMMANDS = {**_OPERATIONS, **_STACKS, **_STATES, **_OTHERS}
 
 # What only the official CLI does: refused by name, whatever follows.
 ONLY_OFFICIAL = {
-    "about", "api", "config env", "console", "convert", "convert-trace", "deployment", "do", "env",
+    "about env", "api", "config env", "console", "convert", "convert-trace", "deployment", "do", "env",
     "esc", "events", "gen-completion", "completion", "gen-markdown", "insights", "logs",
     "neo", "new", "org", "package", "plugin run", "policy", "project", "replay-events", "schema",
     "stack drift", "stack history events", "stack migrate", "stack schedule",

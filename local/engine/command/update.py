@@ -7,17 +7,14 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from local.engine import urn as urns
-from local.engine.command import metadata
+from local.engine.command import presentation, record
 from local.engine.command import target as limits
 from local.engine.command.flags import TRUE
 from local.engine.command.printing import say, skip_confirmations
-from local.engine.display import colour, prompt
-from local.engine.display.event_log import Log
+from local.engine.display import prompt
 from local.engine.display.events import Event, Stream
-from local.engine.display.options import DisplayOptions
 from local.engine.error import EngineError, UnsupportedError
 from local.engine.workspace import project as projects
 from local.engine.workspace import stack as stacks
@@ -40,7 +37,7 @@ def run(arguments: Arguments) -> int:
     """Carry out the command; returns the exit code."""
     command, kind = arguments.command, _KINDS[arguments.command]
     _refuse(arguments, kind)
-    interactive = _interactive(arguments)
+    interactive = presentation.interactive(arguments)
     preview_only = command == "preview" or arguments.has("--preview-only")
     skip_preview = arguments.has("--skip-preview")
     confirmed = arguments.has("--yes") or skip_confirmations()
@@ -66,14 +63,19 @@ def run(arguments: Arguments) -> int:
     if preview_only:
         stack.recover_if_abandoned()
         return _preview(arguments, stack, kind)
-    if not skip_preview:
-        seen: list[Event] = []
-        code = _preview(arguments, stack, kind, seen=seen)
-        if code != 0:
-            return code
-        if not confirmed and not prompt.confirm(kind, seen, _display_options(arguments)):
-            return 1
-    return _update(arguments, stack, kind)
+    # Held from before the preview on, as the official CLI does: what was agreed to is what is there.
+    with stack.store.lock() as notes:
+        if not skip_preview:
+            seen: list[Event] = []
+            code = _preview(arguments, stack, kind, seen=seen, notes=notes)
+            if code != 0:
+                return code
+            if not confirmed and not prompt.confirm(kind, seen, presentation.display_options(arguments)):
+                return 1
+        result = _update(arguments, stack, kind, notes)
+    if kind == "destroy" and not result.failed:
+        _after_destroy(arguments, stack)
+    return _exit_code(arguments, result, kind)
 
 
 def _refuse(arguments: Arguments, kind: str) -> None:
@@ -148,11 +150,21 @@ def _set_config(arguments: Arguments, stack: Stack) -> None:
         stack.config.save()
 
 
-def _preview(arguments: Arguments, stack: Stack, kind: str, *, seen: list[Event] | None = None) -> int:
+def _preview(
+    arguments: Arguments,
+    stack: Stack,
+    kind: str,
+    *,
+    seen: list[Event] | None = None,
+    notes: list[str] | None = None,
+) -> int:
+    """Preview; with `notes`, what taking the lock told, the stack is held and brought up to date first."""
     events = Stream()
-    events.listen(_display(arguments, stack, kind, preview=True))
+    events.listen(presentation.display(arguments, stack, kind, preview=True))
     if seen is not None:
         events.listen(seen.append)
+    if notes is not None:
+        record.take_over(stack, notes, events)
     told: list[Event] = []
     if file := arguments.value("--import-file"):
         events.listen(told.append)
@@ -167,36 +179,15 @@ def _preview(arguments: Arguments, stack: Stack, kind: str, *, seen: list[Event]
     return _exit_code(arguments, result, "preview")
 
 
-def _update(arguments: Arguments, stack: Stack, kind: str) -> int:
+def _update(arguments: Arguments, stack: Stack, kind: str, notes: list[str]) -> Result:
     events = Stream()
     stack.store.require()
-    with stack.store.lock() as notes:
-        events.listen(_display(arguments, stack, kind, preview=False))
-        for note in notes:
-            events.diagnose("warning", note)
-        _recover(stack, events)
-        began = int(time.time())
-        result = _perform(arguments, stack, kind, events, preview=False)
-        stack.store.record(_history(arguments, stack, kind, result, began))
-    if kind == "destroy" and not result.failed:
-        _after_destroy(arguments, stack)
-    return _exit_code(arguments, result, kind)
-
-
-def _recover(stack: Stack, events: Stream) -> None:
-    """Take over what a killed operation left, and tell of it."""
-    recovery = stack.recover(events.say)
-    if recovery.played:
-        events.diagnose(
-            "warning", "the last operation was killed: its journal was played back into the state"
-        )
-    if recovery.overtaken:
-        events.diagnose(
-            "warning",
-            "the last operation of this engine was killed and another engine has written the state since: it counts",
-        )
-    for urn, told in recovery.notes:
-        events.diagnose("info", told + "\n", urn=urn)
+    events.listen(presentation.display(arguments, stack, kind, preview=False))
+    record.take_over(stack, notes, events)
+    began = int(time.time())
+    result = _perform(arguments, stack, kind, events, preview=False)
+    stack.store.record(record.entry(arguments, stack, kind, result, began))
+    return result
 
 
 def _after_destroy(arguments: Arguments, stack: Stack) -> None:
@@ -219,20 +210,14 @@ def _after_destroy(arguments: Arguments, stack: Stack) -> None:
             "are still maintained. \n"
             f"If you want to remove the stack completely, run `pulumi stack rm {stack.name}`."
         )
-    if text and not arguments.has("--json"):
+    if text and not arguments.has("--json") and arguments.value("--output") != "json":
         say(text)
 
 
 def _perform(arguments: Arguments, stack: Stack, kind: str, events: Stream, *, preview: bool) -> Result:
     from local.engine.executor import operation  # noqa: PLC0415
 
-    log = (
-        Log(arguments.value("--event-log"), colour.mode(arguments.value("--color")))
-        if arguments.given("--event-log")
-        else None
-    )
-    if log is not None:
-        events.listen(log)
+    log = presentation.event_log(arguments, events)
     request = _request(arguments, stack, kind, preview=preview)
 
     async def main() -> Result:
@@ -269,41 +254,6 @@ def _program(arguments: Arguments, stack: Stack, events: Stream) -> Program:
     return ProcessProgram(stack.project, {}, events)
 
 
-def _display_options(arguments: Arguments) -> DisplayOptions:
-    return DisplayOptions(
-        colour=colour.mode(arguments.value("--color")),
-        diff=arguments.has("--diff"),
-        terminal=_interactive(arguments),
-        debug=arguments.has("--debug"),
-        show_sames=arguments.has("--show-sames"),
-        show_reads=arguments.has("--show-reads"),
-        show_config=arguments.has("--show-config"),
-        show_replacement_steps=arguments.has("--show-replacement-steps"),
-        show_urns=arguments.has("--urns"),
-        show_policy_remediations=arguments.has("--show-policy-remediations"),
-        truncate=not (arguments.has("--show-full-output") or arguments.command == "refresh"),
-        suppress_outputs=arguments.has("--suppress-outputs"),
-        suppress_progress=arguments.has("--suppress-progress"),
-        emoji=arguments.has("--emoji"),
-    )
-
-
-def _interactive(arguments: Arguments) -> bool:
-    return not arguments.has("--non-interactive") and prompt.interactive_terminal()
-
-
-def _display(arguments: Arguments, stack: Stack, kind: str, *, preview: bool) -> Any:
-    from local.engine.display.display import display_for  # noqa: PLC0415
-    from local.engine.display.json_events import json_display  # noqa: PLC0415
-
-    options = _display_options(arguments)
-    if arguments.has("--json"):
-        return json_display(options, preview=preview)
-    root = f"{stack.project.name}-{stack.name}"
-    urn = urns.make(stack.name, stack.project.name, "", urns.STACK_TYPE, root)
-    return display_for(kind, stack.name, urn, options, preview=preview)
-
-
 def _exit_code(arguments: Arguments, result: Result, operation: str) -> int:
     if result.cancelled:
         raise EngineError(f"{operation} canceled")
@@ -315,18 +265,3 @@ def _exit_code(arguments: Arguments, result: Result, operation: str) -> int:
             exit_code=EXPECTED_NO_CHANGES,
         )
     return 0
-
-
-def _history(arguments: Arguments, stack: Stack, kind: str, result: Result, began: int) -> dict[str, Any]:
-    title, commit = metadata.commit(stack.project.folder)
-    return {
-        "kind": kind,
-        "startTime": began,
-        "message": arguments.value("--message") or title,
-        "environment": metadata.environment(arguments, stack.project, updates=kind == "update") | commit,
-        "config": stack.config.values,
-        "version": 0,
-        "result": "failed" if result.failed else "succeeded",
-        "endTime": int(time.time()),
-        "resourceChanges": result.changes,
-    }

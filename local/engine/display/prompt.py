@@ -115,8 +115,11 @@ def _up(lines: int) -> str:
     return f"\x1b[{lines}A\r\x1b[J" if lines else ""
 
 
-def confirm(kind: str, events: list[Event], options: DisplayOptions) -> bool:
-    """Ask whether to go on after a preview, and say so if not; raises EngineError where the user breaks off."""
+def confirm(kind: str, events: list[Event], options: DisplayOptions, *, called: str = "") -> bool:
+    """Ask whether to go on after a preview, and say so if not; raises EngineError where the user breaks off.
+
+    `called` is what an answer of no calls the operation, if it isn't its kind.
+    """
     mode = options.colour
     for line in notes(kind, events):
         write(colour.colorize(line, mode) + "\n")
@@ -130,11 +133,13 @@ def confirm(kind: str, events: list[Event], options: DisplayOptions) -> bool:
         try:
             answer = choose(question, (YES, NO, DETAILS), NO, mode)
         except KeyboardInterrupt as error:
-            raise EngineError(f"confirmation cancelled, not proceeding with the {kind}: interrupt") from error
+            raise EngineError(
+                f"confirmation cancelled, not proceeding with the {called or kind}: interrupt"
+            ) from error
         if answer == YES:
             return True
         if answer == NO:
-            write(f"confirmation declined, not proceeding with the {kind}\n")
+            write(f"confirmation declined, not proceeding with the {called or kind}\n")
             return False
         write(details(events, options) + "\n")
 

@@ -16,6 +16,21 @@ _NONCE_BYTES = 12
 _PROBE = "pulumi"
 
 
+class PassphraseError(EngineError):
+    """There is no passphrase, or not the right one; `of_state` is how that is said where a state is to be opened."""
+
+    of_state = 'constructing secrets manager of type "passphrase": constructing secrets manager: {}'
+
+
+class IncorrectPassphraseError(PassphraseError):
+    """The passphrase is another one."""
+
+    of_state = (
+        "failed to decrypt: {}, please set PULUMI_CONFIG_PASSPHRASE to the correct passphrase or set "
+        "PULUMI_CONFIG_PASSPHRASE_FILE to a file containing the passphrase"
+    )
+
+
 def derive(passphrase: str, state: str) -> None:
     """Derive a key for `open_` to find."""
     _key(passphrase, base64.b64decode(state.split(":")[1]))
@@ -67,10 +82,10 @@ def from_environment() -> str:
             return Path(file).read_text(encoding="utf-8").strip()
         except OSError as error:
             reason = (error.strerror or "").lower()
-            raise EngineError(
+            raise PassphraseError(
                 f"unable to read PULUMI_CONFIG_PASSPHRASE_FILE: open {Path(file).resolve()}: {reason}"
             ) from error
-    raise EngineError(
+    raise PassphraseError(
         "passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables"
     )
 
@@ -94,5 +109,5 @@ def open_(passphrase: str, state: str) -> Crypter:
     except EngineError:
         correct = False
     if not correct:
-        raise EngineError("incorrect passphrase")
+        raise IncorrectPassphraseError("incorrect passphrase")
     return crypter

@@ -135,6 +135,15 @@ def compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def has_secrets(value: Any) -> bool:
+    """Whether there is anything encrypted in stored values."""
+    if isinstance(value, dict):
+        return (value.get(SIGNATURE) == SECRET and "ciphertext" in value) or any(
+            map(has_secrets, value.values())
+        )
+    return isinstance(value, list) and any(map(has_secrets, value))
+
+
 def load(row: dict[str, Any], decrypt: Callable[[str], str], *, keep: bool = True) -> ResourceState:
     """The state of a checkpoint entry; with `keep`, secrets that don't change are stored as they were."""
     known = {

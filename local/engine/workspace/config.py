@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from local.engine.error import EngineError, UnsupportedError
+from local.engine.error import EngineError, UnsupportedError, prefixed
 from local.engine.state.backend import write_atomically
 from local.engine.workspace import project_config
 from local.engine.workspace.config_text import rewritten
@@ -37,6 +37,7 @@ __all__ = [
     "StackConfig", "coerced", "encrypted", "found", "is_object", "is_secret", "load", "plain", "recrypted", "text",
 ]  # fmt: skip
 
+_SETTING = "could not set config: "
 _NAMESPACED = re.compile(r"[^:]*:(?:config:)?[^:]*")
 
 
@@ -73,14 +74,18 @@ class StackConfig:
         """A full key as people read it: without the project's own namespace."""
         return key.removeprefix(f"{self.project.name}:")
 
-    def split(self, key: str, *, path: bool) -> tuple[str, list[str | int]]:
-        """The full key and the path in its value that a word of the command line names."""
+    def split(self, key: str, *, path: bool, purpose: str = "") -> tuple[str, list[str | int]]:
+        """The full key and the path in its value that a word of the command line names.
+
+        Raises EngineError for what names none; where it isn't a path, that begins with the purpose.
+        """
         if not path:
             return self._full(key), []
         match = re.match(r"[^.\[]+(?=[.\[])", key)
         full = self._full(match[0]) + key[match.end() :] if match else self._full(key)
         namespace, _, name = full.partition(":")
-        first, *rest = parse_path(name)
+        with prefixed(purpose):
+            first, *rest = parse_path(name)
         return f"{namespace}:{first}", rest
 
     def _full(self, key: str) -> str:
@@ -100,7 +105,7 @@ class StackConfig:
 
     def set(self, key: str, value: Any, *, path: bool = False) -> None:
         """Set a value; with `path`, the key is a path into a structure, in which texts become what they look like."""
-        full, rest = self.split(key, path=path)
+        full, rest = self.split(key, path=path, purpose=_SETTING)
         config = self._written()
         stored = self._stored(full)
         if rest:
@@ -110,7 +115,7 @@ class StackConfig:
 
     def set_typed(self, key: str, value: Any, *, path: bool) -> None:
         """The same for a value that stays as it is."""
-        full, rest = self.split(key, path=path)
+        full, rest = self.split(key, path=path, purpose=_SETTING)
         config = self._written()
         stored = self._stored(full)
         config[stored] = placed(config.get(stored), [full.partition(":")[2]], rest, value)

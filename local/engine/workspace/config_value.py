@@ -213,7 +213,7 @@ def placed(value: Any, before: Path, path: Path, new: Any) -> Any:
         raise _misplaced(here, "key for a map must be a string")
     if not rest and not value and part == _SECURE and isinstance(new, str):
         raise EngineError('could not set config: maps with the single key "secure" are reserved')
-    return {**value, part: placed(value.get(part), here, rest, new)}
+    return dict(sorted({**value, part: placed(value.get(part), here, rest, new)}.items()))
 
 
 def _misplaced(path: Path, why: str) -> EngineError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.engine.error import EngineError
-from local.engine.state import checkpoint, passphrase, rows
+from local.engine.state import checkpoint, passphrase, resource_state, rows
 from local.engine.state.backend import NO_SUCH_STACK, ORGANIZATION, StackStore
 from local.engine.state.recovery import Recovery, recover
 from local.engine.workspace import config, project, project_config
@@ -55,8 +55,8 @@ class Stack:
         if salt := self.config.salt:
             try:
                 phrase = passphrase.from_environment()
-            except EngineError as error:
-                raise EngineError(self.purpose + str(error)) from error
+            except passphrase.PassphraseError as error:
+                raise type(error)(self.purpose + str(error)) from error
             self._deriving = threading.Thread(target=passphrase.derive, args=(phrase, salt), daemon=True)
             self._deriving.start()
 
@@ -70,8 +70,8 @@ class Stack:
             try:
                 phrase = passphrase.from_environment()
                 self._crypter = passphrase.open_(phrase, salt) if salt else passphrase.new(phrase)
-            except EngineError as error:
-                raise EngineError(self.purpose + str(error)) from error
+            except passphrase.PassphraseError as error:
+                raise type(error)(self.purpose + str(error)) from error
             if self.config.salt != self._crypter.state and self.project.file.exists():
                 if not self.config.file.is_file():
                     self.config.document = {"encryptionsalt": "", **self.config.document}
@@ -93,9 +93,27 @@ class Stack:
     def state_crypter(self) -> Crypter:
         """Opens the secrets of the state, whose salt is another one after the configuration file was copied or lost."""
         salt = checkpoint.salt_of(self.store.read())
-        if not salt or salt == self.config.salt:
-            return self.crypter
-        return passphrase.open_(passphrase.from_environment(), salt)
+        try:
+            if not salt or salt == self.config.salt:
+                return self.crypter
+            return passphrase.open_(passphrase.from_environment(), salt)
+        except passphrase.PassphraseError as error:
+            if self.purpose:
+                raise
+            raise EngineError(error.of_state.format(error)) from error
+
+    def require_key(self) -> None:
+        """Raise EngineError unless there is a passphrase, the right one if the state has secrets."""
+        latest = self.store.read()
+        if not checkpoint.salt_of(latest):
+            return
+        if resource_state.has_secrets([latest.get("resources"), latest.get("pending_operations")]):
+            _ = self.state_crypter
+            return
+        try:
+            passphrase.from_environment()
+        except passphrase.PassphraseError as error:
+            raise EngineError(error.of_state.format(error)) from error
 
     def state(self, *, keep: bool = True) -> Deployment:
         """The stack's resources, secrets decrypted; without `keep`, they are encrypted anew when they are written.
