@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
+from local.replay.placeholder import filled, named
 from local.settings import SUBSCRIPTION_ID
 
 if TYPE_CHECKING:
@@ -79,11 +80,13 @@ def read(file: Path) -> Example:
         raise ExampleError(
             f"{file} is no example: it needs request.method and request.url ({error})."
         ) from None
-    documented = {
-        int(found[1]): here(value) for key, value in content.items() if (found := _RESPONSE.fullmatch(key))
-    }
     path, query = _address(url)
-    return Example(file.parent.name, file.stem, method, path, query, here(body), documented)
+    documented = {
+        int(found[1]): filled(here(value), path)
+        for key, value in content.items()
+        if (found := _RESPONSE.fullmatch(key))
+    }
+    return Example(file.parent.name, file.stem, method, path, query, filled(here(body), path), documented)
 
 
 def read_all(folder: Path) -> list[Example]:
@@ -110,7 +113,7 @@ def _address(url: str) -> tuple[str, dict[str, str]]:
         for key, value in parse_qsl(rest, keep_blank_values=True)
         if key.lower() != "$skiptoken" and value != _NOT_GIVEN
     }
-    return str(here(path)), query
+    return named(str(here(path))), query
 
 
 def here(value: Any) -> Any:

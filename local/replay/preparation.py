@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
+from local.replay.arising import ARISING, KINDS
 from local.replay.minimal import ANYTHING, MINIMAL
 from local.settings import SUBSCRIPTION_ID, TENANT_ID
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from local.azure.resource_type import ResourceId
+    from local.replay.arising import Arising
     from local.replay.example import Example
     from local.replay.world import Reply, World
     from local.replay.writable import Writable
@@ -47,19 +49,20 @@ class Library:
                 self._puts.setdefault(kind, []).append(example)
 
     def bodies(self, resource_id: ResourceId, documented: Any) -> Iterator[Json]:
-        """Bodies that may make a resource, the likeliest first."""
+        """Bodies that may make a resource, the likeliest first: what is documented, alone and over others that do."""
         kind = resource_id.type.lower()
+        name = f"/{resource_id.name.lower()}"
+        known = [
+            put.body
+            for put in sorted(self._puts.get(kind, []), key=lambda put: not put.path.lower().endswith(name))
+        ]
+        least = [filled(_MINIMAL[kind], resource_id)] if kind in _MINIMAL else []
+        others = [*known, *least] if isinstance(documented, dict) else [*least, *known]
         if isinstance(documented, dict):
-            yield self.writable.of(kind, documented)
-        puts = sorted(
-            self._puts.get(kind, []),
-            key=lambda put: not put.path.lower().endswith(f"/{resource_id.name.lower()}"),
-        )
-        if isinstance(documented, dict) or kind not in _MINIMAL:
-            yield from (put.body for put in puts)
-        if kind in _MINIMAL:
-            yield _filled(_MINIMAL[kind], resource_id)
-            yield from (put.body for put in puts)
+            shown = self.writable.of(kind, documented)
+            yield shown
+            yield from (over(shown, other) for other in [*least, *known, ANYTHING])
+        yield from others
         yield ANYTHING
         yield {"properties": {}}
 
@@ -76,24 +79,31 @@ def type_of(path: str) -> str | None:
         return None
 
 
-def _filled(body: Any, resource_id: ResourceId) -> Any:
-    subscription = f"/subscriptions/{SUBSCRIPTION_ID}"
-    group = f"{subscription}/resourceGroups/{resource_id.resource_group or 'replay'}"
+def filled(body: Any, resource_id: ResourceId, **more: str) -> Any:
+    """A body or path of a table with ``$group``, ``$subscription``, ``$tenant`` and ``more`` filled in."""
     if isinstance(body, str):
-        return (
-            body.replace("$group", group).replace("$subscription", subscription).replace("$tenant", TENANT_ID)
-        )
+        subscription = f"/subscriptions/{SUBSCRIPTION_ID}"
+        group = f"{subscription}/resourceGroups/{resource_id.resource_group or 'replay'}"
+        values = {"group": group, "subscription": subscription, "tenant": TENANT_ID, **more}
+        return re.sub(r"\$(\w+)", lambda found: values.get(found[1], found[0]), body)
     if isinstance(body, list):
-        return [_filled(item, resource_id) for item in body]
+        return [filled(item, resource_id, **more) for item in body]
     if isinstance(body, dict):
-        return {key: _filled(item, resource_id) for key, item in body.items()}
+        return {key: filled(item, resource_id, **more) for key, item in body.items()}
     return body
+
+
+def over(upper: Any, lower: Any) -> Any:
+    """``upper``, and what only ``lower`` has."""
+    if not isinstance(upper, dict) or not isinstance(lower, dict):
+        return upper
+    return {**lower, **{key: over(value, lower.get(key)) for key, value in upper.items()}}
 
 
 def references(value: Any) -> Iterator[str]:
     """Every id of a resource in a body, keys included."""
     if isinstance(value, str):
-        if re.match(r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/", value, re.IGNORECASE):
+        if re.match(r"/subscriptions/[^/]+/(resourceGroups/[^/]+/)?providers/", value, re.IGNORECASE):
             yield value
     elif isinstance(value, list):
         for item in value:
@@ -113,6 +123,10 @@ class Preparation:
         self._made: set[str] = set()
         #: id → why it couldn't be made
         self.failures: dict[str, str] = {}
+        #: id → what local Azure said isn't supported of it (501)
+        self.unsupported: dict[str, str] = {}
+        #: documented name → the name that Azure gave
+        self.names: dict[str, str] = {}
 
     async def refer(self, body: Any, *, but: str = "", depth: int = 0) -> None:
         """Makes everything that a body refers to, except what is ``but`` or below it."""
@@ -144,25 +158,72 @@ class Preparation:
         self.failures[key] = "it refers to itself"
         if parsed.type != RESOURCE_GROUP:
             await self.parents(path, depth=depth)
-        version = {"api-version": self._library.version(parsed.type)}
-        if documented is None and (await self._world.send("GET", path, version)).status == 200:
+        if (arising := ARISING.get(parsed.type.lower())) is not None:
+            made = await self._bring_about(parsed, arising)
+        else:
+            made = await self._put_any(parsed, documented, depth)
+        if made:
             del self.failures[key]
             self._made.add(key)
+        return made
+
+    async def _put_any(self, resource_id: ResourceId, documented: Any, depth: int) -> bool:
+        """PUTs a resource unless it is there; notes why, where that can't be."""
+        path, key = resource_id.text, resource_id.key
+        version = {"api-version": self._library.version(resource_id.type)}
+        if documented is None and (await self._world.send("GET", path, version)).status == 200:
             return True
         why = ""
-        for body in self._library.bodies(parsed, documented):
+        for body in self._library.bodies(resource_id, documented):
             sent = copy.deepcopy(body)
             await self.refer(sent, but=path, depth=depth)
             reply = await self._put(path, version, sent)
             if reply.status < 300:
-                del self.failures[key]
-                self._made.add(key)
                 return True
             why = why or reply.error
-            if reply.status in (501, 405):
+            if reply.status == 501:
+                self.unsupported.setdefault(key, reply.error)
+                break
+            if reply.status == 405:
                 break
         self.failures[key] = why
         return False
+
+    async def _bring_about(self, resource_id: ResourceId, arising: Arising) -> bool:
+        """Does what a resource arises from, and finds out its name."""
+        parent_type = resource_id.type.lower().rpartition("/")[0]
+        values = {
+            "parent": resource_id.parent,
+            "name": resource_id.name,
+            "kind": KINDS.get(parent_type, ""),
+        }
+        for step in arising.steps:
+            path = filled(step.path, resource_id, **values)
+            body = filled(
+                _MINIMAL[step.minimal.lower()] if step.minimal else step.body, resource_id, **values
+            )
+            if step.method == "PUT":
+                await self.parents(path)
+            await self.refer(body)
+            version = {"api-version": self._library.version(type_of(path) or "")}
+            reply = await self._world.send(step.method, path, version, body)
+            if reply.status < 300:
+                reply = await self._world.follow(reply)
+            if reply.status >= 300:
+                if reply.status == 501:
+                    self.unsupported.setdefault(resource_id.key, reply.error)
+                self.failures[resource_id.key] = f"{step.method} {path}: {reply.error}"
+                return False
+        if arising.listed is None:
+            return True
+        version = {"api-version": self._library.version(resource_id.type)}
+        reply = await self._world.send("GET", filled(arising.listed, resource_id, **values), version)
+        found = reply.body.get("value") if isinstance(reply.body, dict) else None
+        if not found:
+            self.failures[resource_id.key] = f"nothing arose: {reply.error}"
+            return False
+        self.names[resource_id.name] = str(found[0]["name"])
+        return True
 
     async def _put(self, path: str, version: Json, body: Json) -> Reply:
         reply = await self._world.send("PUT", path, version, body)

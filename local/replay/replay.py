@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from local.azure.errors import ArmError
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
-from local.replay.comparison import Difference, Terms, differences, statuses
+from local.replay.comparison import Difference, Terms, differences, statuses, type_of
 from local.replay.preparation import Preparation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from local.replay.example import Example
     from local.replay.preparation import Library
     from local.replay.world import Reply, World
@@ -59,19 +61,53 @@ async def replay_one(world: World, library: Library, example: Example, terms: Te
     target = aim(example.path)
     try:
         await _prepare(preparation, example, target)
+        example = _renamed(example, preparation.names)
+        target = aim(example.path)
         first = await _send(world, example)
         if first.status == 501:
             return _refused(example, first)
         reasons = await _judge(world, example, target, first, terms)
     except TimeoutError:
-        reasons = ["the operation doesn't end"]
-    if reasons and preparation.failures:
-        reasons += [
-            f"(not made: {path}: {why})"
-            for path, why in list(preparation.failures.items())[:2]
-            if "501" not in why
-        ]
-    return Verdict(example, "wrong" if reasons else "ok", tuple(reasons))
+        reasons = ["an operation doesn't end"]
+    if not reasons:
+        return Verdict(example, "ok")
+    if (said := _not_makeable(preparation, example, target)) is not None:
+        return Verdict(example, "unsupported", (said,))
+    notes = [f"(not made: {path}: {why})" for path, why in list(preparation.failures.items())[:2]]
+    return Verdict(example, "wrong", (*reasons, *notes))
+
+
+def _not_makeable(preparation: Preparation, example: Example, target: Aim) -> str | None:
+    """What local Azure doesn't support (501) of the resources that an example shows or asks for, if any."""
+    wanted = [path for path, _ in elements(example)] if target.resource is None else [target.resource]
+    return next(
+        (preparation.unsupported[path.lower()] for path in wanted if path.lower() in preparation.unsupported),
+        None,
+    )
+
+
+def _renamed(example: Example, names: Mapping[str, str]) -> Example:
+    """An example that asks for what Azure named itself, by that name."""
+    path = example.path
+    for documented, name in names.items():
+        path = re.sub(rf"(?<=/){re.escape(documented)}(?=/|$)", name, path)
+    if path == example.path:
+        return example
+    documented = {status: renamed(body, names) for status, body in example.documented.items()}
+    return replace(example, path=path, documented=documented)
+
+
+def renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """A documented body with the names that Azure gave."""
+    if isinstance(value, str):
+        for documented, name in names.items():
+            value = re.sub(rf"(^|/){re.escape(documented)}(?=/|$)", rf"\g<1>{name}", value)
+        return value
+    if isinstance(value, list):
+        return [renamed(item, names) for item in value]
+    if isinstance(value, dict):
+        return {key: renamed(item, names) for key, item in value.items()}
+    return value
 
 
 async def _send(world: World, example: Example) -> Reply:
@@ -181,9 +217,31 @@ async def _judge(world: World, example: Example, target: Aim, first: Reply, term
     if last.body is None:
         return ["answered no body; one is documented"]
     requested = example.body if example.method in ("PUT", "PATCH") else None
-    found = differences(example.answer, last.body, requested, terms)
+    found = differences(_fair(example, target), last.body, requested, terms)
     found += _identity(example, target, last.body)
     return [str(difference) for difference in found]
+
+
+def _fair(example: Example, target: Aim) -> Any:
+    """The documented answer, less what contradicts the documented request.
+
+    - A resource's answer has the resource's own id: one that is documented with the id of another type is asked about
+      with its own.
+    - Tags are the client's: none can be in the answer to a PUT that didn't send them.
+    """
+    answer = example.answer
+    if not isinstance(answer, dict) or target.resource is None:
+        return answer
+    fair = dict(answer)
+    asked, shown = parse(target.resource), type_of(str(answer.get("id", "")))
+    if shown is not None and shown.lower() != asked.type.lower():
+        fair["id"] = asked.text
+    sent = example.body.get("tags") if isinstance(example.body, dict) else None
+    if example.method == "PUT" and isinstance(fair.get("tags"), dict):
+        fair["tags"] = {key: value for key, value in fair["tags"].items() if key in (sent or {})}
+        if not fair["tags"] and answer["tags"]:
+            del fair["tags"]
+    return fair
 
 
 def _only_location(first: Reply) -> Reply:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from local.cli import app
 from local.replay.command import replay_all
 from local.replay.example import ExampleError, read, read_all
+from local.replay.writable import Writable
 from local.settings import REPOSITORY, SUBSCRIPTION_ID
 
 if TYPE_CHECKING:
@@ -122,6 +123,44 @@ def test_an_example_is_brought_to_local_azure_s_ids(tmp_path: Path):
     assert example.answer == {"id": f"/subscriptions/{SUBSCRIPTION_ID}/a"}
 
 
+def test_a_placeholder_is_the_same_in_request_and_answer(tmp_path: Path):
+    workspace = f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+    body = {
+        "properties": {
+            "environmentId": "string",
+            "description": "string",
+            "id": "/a/{b-c}",
+            "expression": "@{d}",
+        }
+    }
+    content = request("PUT", f"{workspace}/jobs/{{job}}", response200=body)
+    content["request"]["body"] = body
+    example = read(written(tmp_path, {"one": content}) / "Microsoft.ManagedIdentity" / "one.json")
+    assert example.path == f"{workspace}/jobs/job"
+    assert example.body == example.answer
+    assert example.body["properties"] == {
+        "environmentId": f"{workspace}/environments/replay/versions/1",
+        "description": "string",
+        "id": "/a/b-c",
+        "expression": "@{d}",
+    }
+
+
+def test_a_body_of_an_answer_is_sent_without_what_azure_computes():
+    writable = Writable([])
+    vault = {
+        "id": "/x",
+        "location": "a",
+        "properties": {"vaultUri": "b", "tenantId": "c", "provisioningState": "d"},
+    }
+    assert writable.of("Microsoft.KeyVault/vaults", vault) == {
+        "location": "a",
+        "properties": {"tenantId": "c"},
+    }
+    unknown = {"id": "/x", "location": "a", "properties": {"colour": "b", "provisioningState": "d"}}
+    assert writable.of("Microsoft.Paint/pots", unknown) == {"location": "a", "properties": {"colour": "b"}}
+
+
 def test_a_file_that_is_no_example_is_named(tmp_path: Path):
     with pytest.raises(ExampleError, match="There are no examples"):
         read_all(tmp_path)
@@ -147,5 +186,5 @@ def test_the_official_examples_are_answered_as_documented_or_refused_by_name():
     wrong = [verdict for verdict in verdicts if verdict.judgement == "wrong"]
     ok = sum(verdict.judgement == "ok" for verdict in verdicts)
     # Ratchets: the first only falls (to none), the second only rises.
-    assert len(wrong) <= 165, [f"{verdict.example.title}: {verdict.reasons[0]}" for verdict in wrong[:20]]
-    assert ok >= 128
+    assert len(wrong) <= 125, [f"{verdict.example.title}: {verdict.reasons[0]}" for verdict in wrong[:20]]
+    assert ok >= 150

@@ -1,0 +1,83 @@
+"""Resources that no PUT makes: what brings them about, by type.
+
+``steps`` are requests; in them ``$parent`` is the resource's parent, ``$group`` its resource group, ``$scope`` what the
+documented path is in, ``$name`` the resource's name, ``$kind`` the private link group of the parent's type. Where Azure
+gives the name, ``listed`` is the list that shows it afterwards: the example is then asked for that name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request."""
+
+    method: str
+    path: str
+    body: Json | None = None
+    #: the type whose least body (``minimal.py``) is sent instead
+    minimal: str = ""
+
+
+@dataclass(frozen=True)
+class Arising:
+    """How a resource comes about."""
+
+    steps: tuple[Step, ...]
+    listed: str | None = None
+
+
+_NET = "$group/providers/Microsoft.Network"
+_CONNECTION = Arising(
+    (
+        Step(
+            "PUT",
+            f"{_NET}/privateEndpoints/replay-endpoint",
+            {
+                "location": "westeurope",
+                "properties": {
+                    "subnet": {"id": f"{_NET}/virtualNetworks/replay-vnet/subnets/default"},
+                    "privateLinkServiceConnections": [
+                        {
+                            "name": "replay",
+                            "properties": {"groupIds": ["$kind"], "privateLinkServiceId": "$parent"},
+                        }
+                    ],
+                },
+            },
+        ),
+    ),
+    "$parent/privateEndpointConnections",
+)
+#: The private link group of each type that can have private endpoints.
+KINDS: dict[str, str] = {
+    "microsoft.containerregistry/registries": "registry",
+    "microsoft.eventgrid/domains": "domain",
+    "microsoft.eventgrid/topics": "topic",
+    "microsoft.insights/privatelinkscopes": "azuremonitor",
+    "microsoft.keyvault/vaults": "vault",
+    "microsoft.machinelearningservices/registries": "amlregistry",
+    "microsoft.machinelearningservices/workspaces": "amlworkspace",
+    "microsoft.storage/storageaccounts": "blob",
+}
+ARISING: dict[str, Arising] = {
+    **{f"{kind}/privateendpointconnections": _CONNECTION for kind in KINDS},
+    "microsoft.keyvault/locations/deletedvaults": Arising(
+        (
+            Step(
+                "PUT",
+                "$subscription/resourceGroups/replay/providers/Microsoft.KeyVault/vaults/$name",
+                minimal="Microsoft.KeyVault/vaults",
+            ),
+            Step("DELETE", "$subscription/resourceGroups/replay/providers/Microsoft.KeyVault/vaults/$name"),
+        )
+    ),
+    "microsoft.logic/workflows/runs": Arising(
+        (Step("POST", "$parent/triggers/manual/run", {}),), "$parent/runs"
+    ),
+}
