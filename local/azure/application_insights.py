@@ -1,7 +1,7 @@
 """Microsoft.Insights/components: Application Insights.
 
 Scope: components linked to a Log Analytics workspace, with their keys and connection string. Omitted: ingestion and queries
-(no telemetry is kept), API keys, work items, web tests.
+(no telemetry is kept). What a component holds besides is in ``application_insights_part.py``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
     live = f"https://{place}.livediagnostics.monitor.azure.com/"
     properties = {
         "RetentionInDays": 90,
-        "SamplingPercentage": None,
+        "SamplingPercentage": 100.0,
+        "HockeyAppId": "",
+        "HockeyAppToken": "",
         "DisableIpMasking": False,
         "DisableLocalAuth": False,
         "ImmediatePurgeDataOn30Days": None,
@@ -74,8 +76,7 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
         "TenantId": TENANT_ID,
         "provisioningState": "Succeeded",
     }
-    kept = {name: value for name, value in properties.items() if value is not None}
-    return {**body, "tags": body.get("tags") or {}, "properties": kept}
+    return {**body, "tags": body.get("tags") or {}, "properties": properties}
 
 
 def _view(_azure: Azure, record: Record, body: Json, _api_version: str) -> Json:

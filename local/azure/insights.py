@@ -1,91 +1,110 @@
-"""Microsoft.Insights, besides Application Insights: what watches other resources.
+"""Microsoft.Insights: the rules that watch other resources.
 
-Scope: diagnostic settings (on any resource), action groups, metric alerts, scheduled query rules, activity log alerts, with
-the checks that catch mistakes early. Omitted: no alert fires. Metrics are their resources' business (``metric_query.py``).
+Scope: metric alerts, scheduled query rules, activity log alerts and classic alert rules, with the checks that catch mistakes
+early. Metric alerts are evaluated (``metric_alert.py``). Omitted: evaluating the others, smart groups, alert processing rules.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.azure.errors import bad_request
+from local.azure.kept import check_served, kept
 from local.azure.resource_type import Json, Record, ResourceId, ResourceType
-from local.azure.resources import check_location
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from local.azure.azure import Azure
 
-_SINKS = ("workspaceId", "storageAccountId", "eventHubAuthorizationRuleId", "marketplacePartnerId")
+METRIC_ALERT = "Microsoft.Insights/metricAlerts"
+ACTIVITY_LOG_ALERT = "Microsoft.Insights/activityLogAlerts"
 
 
-def _prepare_setting(azure: Azure, _resource_id: ResourceId, body: Json, _old: Record | None) -> Json:
-    given: Json = {key: value for key, value in (body.get("properties") or {}).items() if value is not None}
-    if not any(given.get(key) for key in _SINKS):
-        raise bad_request(
-            "At least one data sink needs to be specified.", code="BadRequest", target="properties"
-        )
-    for key in ("workspaceId", "storageAccountId"):
-        if given.get(key) and azure.store.get(given[key]) is None:
-            raise bad_request(f"Resource '{given[key]}' of '{key}' was not found.", code="ResourceNotFound")
-    return {"properties": {"logs": [], "metrics": [], **given}}
+def _check_scopes(azure: Azure, _resource_id: ResourceId, properties: Json) -> None:
+    for reference in properties.get("scopes") or []:
+        check_served(azure, str(reference), what="scope")
 
 
-def _needs(*keys: str, located: bool = True) -> Callable[[Azure, ResourceId, Json, Record | None], Json]:
-    def prepare(azure: Azure, _resource_id: ResourceId, body: Json, _old: Record | None) -> Json:
-        if located:
-            check_location(body)
-        given: Json = {
-            key: value for key, value in (body.get("properties") or {}).items() if value is not None
-        }
-        for key in keys:
-            if given.get(key) in (None, "", []):
-                raise bad_request(
-                    f"The property '{key}' is required.",
-                    code="InvalidRequestContent",
-                    target=f"properties.{key}",
-                )
-        for reference in given.get("scopes") or []:
-            if str(reference).lower().count("/") > 4 and azure.store.get(reference) is None:
-                raise bad_request(f"The scope '{reference}' was not found.", code="ResourceNotFoundError")
-        return {**body, "tags": body.get("tags") or {}, "properties": {"enabled": True, **given}}
-
-    return prepare
+def _metric_alert(azure: Azure, _resource_id: ResourceId, properties: Json, _before: Json) -> Json:
+    """What a rule on one resource is about, and when it was written."""
+    target = azure.parse(str(properties["scopes"][0]))
+    found: Json = {"lastUpdatedTime": azure.now().isoformat(), "isMigrated": False}
+    if target.type.startswith("Microsoft.Resources/"):
+        return found
+    record = azure.store.get(target.text)
+    region = record.body.get("location") if record is not None else None
+    return {
+        **found,
+        "targetResourceType": properties.get("targetResourceType") or target.type,
+        "targetResourceRegion": properties.get("targetResourceRegion") or region or "global",
+    }
 
 
-def _prepare_action_group(azure: Azure, resource_id: ResourceId, body: Json, old: Record | None) -> Json:
-    prepared = _needs("groupShortName")(azure, resource_id, body, old)
-    short = prepared["properties"]["groupShortName"]
-    if not 1 <= len(short) <= 12:
-        raise bad_request(
-            f"groupShortName '{short}' must have 1 to 12 characters.", code="InvalidRequestContent"
-        )
-    return prepared
+def _query_rule(_azure: Azure, _resource_id: ResourceId, _properties: Json, before: Json) -> Json:
+    return {
+        "isWorkspaceAlertsStorageConfigured": False,
+        "isLegacyLogAnalyticsRule": False,
+        "createdWithApiVersion": before.get("createdWithApiVersion") or "2023-03-15-preview",
+    }
 
 
-def _plain(_azure: Azure, _record: Record, body: Json, _api_version: str) -> Json:
-    body.pop("systemData", None)
-    return body
+def _classic(azure: Azure, resource_id: ResourceId, properties: Json, _before: Json) -> Json:
+    return {"name": properties.get("name") or resource_id.name, "lastUpdatedTime": azure.now().isoformat()}
+
+
+def _merge_activity_log_alert(stored: Json, patch: Json) -> Json:
+    """A PATCH changes tags and ``enabled`` alone."""
+    properties: Json = {**stored["properties"]}
+    wanted: Json = patch.get("properties") or {}
+    if wanted.get("enabled") is not None:
+        properties["enabled"] = wanted["enabled"]
+    return {**stored, **({"tags": patch["tags"]} if "tags" in patch else {}), "properties": properties}
+
+
+def _query_rule_type() -> ResourceType:
+    kind = kept(
+        "Microsoft.Insights/scheduledQueryRules",
+        defaults={
+            "enabled": True,
+            "checkWorkspaceAlertsStorageConfigured": False,
+            "skipQueryValidation": False,
+        },
+        required=("scopes", "criteria"),
+        computed=_query_rule,
+        check=_check_scopes,
+        etag=True,
+    )
+    completed = kind.prepare
+    assert completed is not None  # noqa: S101 (kept sees to it)
+
+    def prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | None) -> Json:
+        return completed(azure, resource_id, {**body, "kind": body.get("kind") or "LogAlert"}, old)
+
+    return ResourceType(kind.name, prepare=prepare, view=kind.view)
 
 
 TYPES = (
-    ResourceType(
-        "Microsoft.Insights/diagnosticSettings",
-        prepare=_prepare_setting,
-        view=_plain,
-        created=200,
-        patch=False,
-    ),
-    ResourceType("Microsoft.Insights/actionGroups", prepare=_prepare_action_group, view=_plain),
-    ResourceType(
-        "Microsoft.Insights/metricAlerts",
-        prepare=_needs("severity", "scopes", "evaluationFrequency", "windowSize", "criteria"),
-        view=_plain,
+    kept(
+        METRIC_ALERT,
+        defaults={"enabled": True, "autoMitigate": True, "actions": []},
+        required=("severity", "scopes", "evaluationFrequency", "windowSize", "criteria"),
+        computed=_metric_alert,
+        check=_check_scopes,
+        system_data=False,
         created=200,
     ),
-    ResourceType("Microsoft.Insights/scheduledQueryRules", prepare=_needs("scopes", "criteria")),
-    ResourceType(
-        "Microsoft.Insights/activityLogAlerts", prepare=_needs("scopes", "condition", "actions"), view=_plain
+    _query_rule_type(),
+    kept(
+        ACTIVITY_LOG_ALERT,
+        defaults={"enabled": True},
+        required=("scopes", "condition", "actions"),
+        check=_check_scopes,
+        system_data=False,
+        merge=_merge_activity_log_alert,
+    ),
+    kept(
+        "Microsoft.Insights/alertRules",
+        defaults={"actions": []},
+        required=("condition",),
+        computed=_classic,
+        system_data=False,
     ),
 )

@@ -12,7 +12,9 @@ Fair to the documentation, in general:
   unknown here, the element must at least look like one of ours;
 - an element that only names a resource of a type which local Azure doesn't serve (a virtual machine's network interface)
   can't be there;
-- keys that are ids ignore case, as Azure does.
+- keys that are ids ignore case, as Azure does;
+- tags that a request doesn't set don't come back from it; what is set comes back as sent or as documented;
+- a resource's own id and name are those asked for, whatever the documentation calls it.
 """
 
 from __future__ import annotations
@@ -85,7 +87,7 @@ class _Comparison:
         elif isinstance(documented, list):
             self._lists(documented, answered, requested, key)
         elif requested is not _NOTHING and _folded(requested) == _folded(documented):
-            if not _same(documented, answered, key):
+            if not _same(documented, answered, key) and answered != requested:
                 self._tell(key, f"set to {_short(documented)}, answered {_short(answered)}")
         elif isinstance(documented, str):
             problem = self._problem(documented, answered, key)
@@ -98,6 +100,8 @@ class _Comparison:
     def _objects(self, documented: Json, answered: Json, requested: Any, key: str) -> None:
         folded = {name.lower(): name for name in answered}
         for name, value in documented.items():
+            if (name == "tags" or key == "tags") and isinstance(requested, dict) and name not in requested:
+                continue
             inner = f"{key}.{name}" if key else name
             wanted = requested.get(name, _NOTHING) if isinstance(requested, dict) else _NOTHING
             ours = folded.get(name.lower()) if name.startswith("/") else name if name in answered else None
@@ -151,8 +155,7 @@ class _Comparison:
         if isinstance(value, list):
             return bool(value) and all(self._only_unserved(item) for item in value)
         if isinstance(value, dict) and isinstance(named := value.get("id"), str):
-            kind = type_of(named)
-            return kind is not None and not self._terms.serves(kind)
+            return any(not self._terms.serves(kind) for kind in _types_of(named))
         return False
 
     def _problem(self, documented: str, answered: str, key: str) -> str | None:
@@ -191,6 +194,15 @@ def type_of(text: str) -> str | None:
         return parse(text).type
     except ArmError:
         return None
+
+
+def _types_of(text: str) -> list[str]:
+    """The types of a resource and of what it is on."""
+    found: list[str] = []
+    while (kind := type_of(text)) is not None:
+        found.append(kind)
+        text = text[: max(text.lower().rfind("/providers/"), 0)]
+    return found
 
 
 def _same(documented: Any, answered: Any, key: str) -> bool:

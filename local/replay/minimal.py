@@ -35,6 +35,11 @@ MINIMAL: dict[str, Json] = {
             "WorkspaceResourceId": "$group/providers/Microsoft.OperationalInsights/workspaces/replay-logs",
         },
     },
+    "Microsoft.Insights/workbooks": {
+        **_IN,
+        "kind": "shared",
+        "properties": {"displayName": "Replayed", "category": "workbook", "serializedData": "{}"},
+    },
     "Microsoft.KeyVault/vaults": {
         **_IN,
         "properties": {

@@ -120,9 +120,10 @@ def _type_of_path(path: str) -> str:
 
 
 def _tree(value: Any) -> Tree:
-    if isinstance(value, dict):
-        return {key: _tree(item) for key, item in value.items()}
-    if isinstance(value, list):
+    # What is empty in one example may hold anything in another.
+    if isinstance(value, dict) and value:
+        return {key: _tree(item) if key != "tags" else _ANYTHING for key, item in value.items()}
+    if isinstance(value, list) and value:
         tree: Tree = {}
         for item in value:
             if not isinstance(item, dict):
@@ -157,6 +158,6 @@ def _without_computed(value: Any) -> Any:
         return {
             key: _without_computed(item)
             for key, item in value.items()
-            if key not in COMPUTED - {"id", "name"}
+            if key not in COMPUTED - {"id", "name", "type"}
         }
     return value
