@@ -90,6 +90,8 @@ class Arm:
         resource_id = target.resource
         kind = self._catalog.of(resource_id.type)
         self._rules.check_supported(resource_id.parent)
+        if kind.admit is not None:
+            kind.admit(self._azure, call, resource_id)
         match call.method:
             case "PUT":
                 return await self._put(call, resource_id, kind)

@@ -1,10 +1,11 @@
-"""Blobs, as local Azure's own providers use them: Azure's REST interface, spoken to Azurite with the account's key."""
+"""Blobs, queues and tables, as local Azure's own providers use them: Azure's REST interface, spoken to Azurite with the account's key."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -15,10 +16,11 @@ import aiohttp
 import yarl
 
 from local.azure.errors import ArmError
-from local.azure.shared_key import authorization
+from local.azure.shared_key import authorization, table_authorization
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from local.azure.azurite_process import Azurite, Service
     from local.azure.store import SqliteStore
@@ -27,6 +29,7 @@ ACCOUNT = "Microsoft.Storage/storageAccounts"
 _VERSION = "2023-11-03"
 _APPEND_LIMIT = 4 << 20
 _AT_ONCE = 8
+_TABLE = {"Accept": "application/json;odata=nometadata", "DataServiceVersion": "3.0"}
 
 
 def key_name(account: str, number: int) -> str:
@@ -69,8 +72,41 @@ class AzuriteBlobs:
         """Creates it if it is missing."""
         await self._send("PUT", account, container, "restype=container", allowed=(201, 409))
 
+    async def set_container(
+        self, account: str, container: str, metadata: Mapping[str, str] | None, public_access: str
+    ) -> None:
+        """Creates a container if it is missing; gives it metadata (None: leave) and public access (None, Blob, Container)."""
+        headers = {f"x-ms-meta-{name}": value for name, value in (metadata or {}).items()}
+        if public_access != "None":
+            headers["x-ms-blob-public-access"] = public_access.lower()
+        path = "restype=container"
+        status, _ = await self._send("PUT", account, container, path, headers=headers, allowed=(201, 409))
+        if status == 201:
+            return
+        await self._send("PUT", account, container, f"{path}&comp=acl", headers=headers)
+        if metadata is not None:
+            await self._send("PUT", account, container, f"{path}&comp=metadata", headers=headers)
+
+    async def lease_container(
+        self, account: str, container: str, headers: Mapping[str, str]
+    ) -> tuple[int, Mapping[str, str]]:
+        """Does to a container's lease what ``headers`` say; the status and the headers of the answer."""
+        status, _, answered = await self._exchange(
+            "PUT", account, container, "restype=container&comp=lease", headers=headers
+        )
+        return status, answered
+
+    async def created(self, account: str, path: str) -> datetime | None:
+        """When a blob was made; None if it isn't there."""
+        status, _, headers = await self._exchange("HEAD", account, path, "")
+        found = headers.get("x-ms-creation-time") or headers.get("Last-Modified")
+        return parsedate_to_datetime(found) if status == 200 and found else None
+
     async def empty(self, account: str) -> None:
-        """Removes all containers and queues of an account."""
+        """Removes all containers, queues and tables of an account."""
+        _, listed = await self._send("GET", account, "Tables", "", headers=_TABLE, service="table")
+        for table in json.loads(listed)["value"]:
+            await self.delete_table(account, table["TableName"])
         kinds: tuple[tuple[Service, str], ...] = (("blob", "Container"), ("queue", "Queue"))
         for service, kind in kinds:
             _, content = await self._send("GET", account, "", "comp=list", service=service)
@@ -82,9 +118,28 @@ class AzuriteBlobs:
         """Removes a container with its blobs, if it is there."""
         await self._send("DELETE", account, container, "restype=container", allowed=(202, 404))
 
-    async def make_queue(self, account: str, queue: str) -> None:
-        """Creates it if it is missing."""
+    async def make_queue(self, account: str, queue: str, metadata: Mapping[str, str] | None = None) -> None:
+        """Creates it if it is missing; gives it the metadata (None: leave)."""
         await self._send("PUT", account, queue, "", allowed=(201, 204, 409), service="queue")
+        if metadata is not None:
+            headers = {f"x-ms-meta-{name}": value for name, value in metadata.items()}
+            await self._send(
+                "PUT", account, queue, "comp=metadata", headers=headers, allowed=(204,), service="queue"
+            )
+
+    async def make_table(self, account: str, table: str) -> None:
+        """Creates it if it is missing."""
+        content = json.dumps({"TableName": table}).encode()
+        headers = {**_TABLE, "Content-Type": "application/json", "Prefer": "return-no-content"}
+        await self._send(
+            "POST", account, "Tables", "", content, headers=headers, allowed=(201, 204, 409), service="table"
+        )
+
+    async def delete_table(self, account: str, table: str) -> None:
+        """Removes a table with its entities, if it is there."""
+        await self._send(
+            "DELETE", account, f"Tables('{table}')", "", headers=_TABLE, allowed=(204, 404), service="table"
+        )
 
     async def delete_queue(self, account: str, queue: str) -> None:
         """Removes a queue with its messages, if it is there."""
@@ -191,6 +246,29 @@ class AzuriteBlobs:
         allowed: tuple[int, ...] = (200,),
         service: Service = "blob",
     ) -> tuple[int, bytes]:
+        status, answer, answered = await self._exchange(
+            method, account, path, query, content, headers=headers, service=service
+        )
+        if status not in allowed:
+            raise ArmError(
+                502,
+                "BlobOperationFailed",
+                f"{method} of {service} {account}/{path} was answered {status}: "
+                f"{answered.get('x-ms-error-code', 'no reason given')}.",
+            )
+        return status, answer
+
+    async def _exchange(
+        self,
+        method: str,
+        account: str,
+        path: str,
+        query: str,
+        content: bytes | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        service: Service = "blob",
+    ) -> tuple[int, bytes, Mapping[str, str]]:
         key = self.introduce(account)[0]
         port = await self._azurite.port(service, account)
         encoded = "/" + quote(path, safe="/!$'()*,-.:;@_~")
@@ -202,9 +280,8 @@ class AzuriteBlobs:
             "x-ms-version": _VERSION,
             **(headers or {}),
         }
-        sent["Authorization"] = authorization(
-            account, key, method=method, path=encoded, query=query, headers=sent
-        )
+        sign = table_authorization if service == "table" else authorization
+        sent["Authorization"] = sign(account, key, method=method, path=encoded, query=query, headers=sent)
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=32),
@@ -212,15 +289,7 @@ class AzuriteBlobs:
             )
         url = yarl.URL(f"http://127.0.0.1:{port}{encoded}{'?' if query else ''}{query}", encoded=True)
         async with self._session.request(method, url, data=content, headers=sent) as response:
-            answer = await response.read()
-            if response.status not in allowed:
-                raise ArmError(
-                    502,
-                    "BlobOperationFailed",
-                    f"{method} of blob {account}/{path} was answered {response.status}: "
-                    f"{response.headers.get('x-ms-error-code', response.reason)}.",
-                )
-            return response.status, answer
+            return response.status, await response.read(), response.headers
 
 
 def _files(folder: Path) -> list[Path]:

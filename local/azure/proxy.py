@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 _HOSTS = (
     "management.azure.com",
     "login.microsoftonline.com",
-    r"[a-z0-9]+(-secondary)?\.(blob|queue|table|file|dfs)\.core\.windows\.net",
+    (
+        r"[a-z0-9]+(-secondary|-(internet|microsoft)routing)?(\.z[0-9]+)?\.(blob|queue|table|file|dfs|web)"
+        r"\.(core\.windows|storage\.azure)\.net"
+    ),
     r"[a-z0-9-]+\.vault\.azure\.net",
     r"[a-z0-9-]+\.[a-z0-9]+\.inference\.ml\.azure\.com",
     r"([a-z0-9-]+\.)+api\.azureml\.ms",

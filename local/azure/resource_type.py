@@ -155,6 +155,8 @@ class ResourceType:
     listing: Callable[[Azure, Call, list[Record]], list[Record]] | None = None
     #: what GET of one resource shows besides, by the request's query (``$expand``), ``(azure, call, record, body) -> body``
     expand: Callable[[Azure, Call, Record, Json], Json] | None = None
+    #: sees every request to a resource before it is served, and may refuse it, ``(azure, call, id)``
+    admit: Callable[[Azure, Call, ResourceId], None] | None = None
     #: whether ``settle`` runs at updates too; False: an update is written at once and shows no state in between
     settle_updates: bool = True
     #: what ``provisioningState`` says while a new resource settles

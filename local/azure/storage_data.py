@@ -1,14 +1,17 @@
 """The data plane of storage accounts: ``ACCOUNT.{blob,queue,table}.core.windows.net``, forwarded to Azurite.
 
 Bodies stream both ways. Shared Key and SAS go through as they are: Azurite checks them. Bearer tokens are checked here and
-the request is signed anew with the account's key (blob and queue). Containers and queues that clients make or delete here
-show in ARM. Omitted: ``dfs`` and ``file`` (501), bearer tokens for tables (501), firewall rules, roles.
+the request is signed anew with the account's key. Containers, queues and tables that clients make or delete here, and leases
+of containers, show in ARM; legal holds and immutability policies of containers are kept to. The other names of an account
+(``-secondary``, ``-microsoftrouting``, its DNS zone) lead to the same data. Omitted: ``dfs``, ``file`` and ``web`` (501),
+firewall rules, roles.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
@@ -19,9 +22,12 @@ from aiohttp import web
 
 from local.azure.blob import ACCOUNT
 from local.azure.errors import ArmError
-from local.azure.shared_key import authorization
+from local.azure.shared_key import authorization, table_authorization
+from local.azure.storage import immutability
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from local.azure.azurite_process import Azurite, Service
     from local.azure.blob import AzuriteBlobs
     from local.azure.identity import Identity
@@ -30,7 +36,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _HOST = re.compile(
-    r"(?P<account>[a-z0-9]+)(-secondary)?\.(?P<service>blob|queue|table|file|dfs)\.core\.windows\.net"
+    r"(?P<account>[a-z0-9]+)(?P<way>-secondary|-(internet|microsoft)routing)?(\.z[0-9]+)?"
+    r"\.(?P<service>blob|queue|table|file|dfs|web)\.(core\.windows|storage\.azure)\.net"
 )
 _HOP = {
     "connection",
@@ -45,6 +52,9 @@ _HOP = {
     "expect",
 }
 _CHUNK = 1 << 18
+_TABLE = re.compile(r"/Tables\('(?P<name>[^']+)'\)$")
+#: Writes that leave a blob's content as it is.
+_HARMLESS = ("lease", "block", "tags", "tier")
 
 
 class StorageData:
@@ -71,14 +81,16 @@ class StorageData:
         found = _HOST.fullmatch(host)
         assert found is not None  # noqa: S101 (the caller saw to it)
         try:
-            return await self._forward(request, found["account"], found["service"])
+            return await self._forward(request, found["account"], found["service"], found["way"] or "")
         except ArmError as error:
             return _failure(request, error)
         except aiohttp.ClientError as error:
             logger.warning("%s %s failed: %s", request.method, request.rel_url.raw_path, error)
             return _failure(request, ArmError(503, "ServerBusy", f"Azurite did not answer: {error}"))
 
-    async def _forward(self, request: web.BaseRequest, account: str, service: str) -> web.StreamResponse:
+    async def _forward(
+        self, request: web.BaseRequest, account: str, service: str, way: str
+    ) -> web.StreamResponse:
         records = self._store.named(ACCOUNT, account)
         if not records:
             raise ArmError(
@@ -94,7 +106,12 @@ class StorageData:
         self._blobs.introduce(account)
         path, query = request.rel_url.raw_path, request.rel_url.raw_query_string
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
+        # Azurite knows one name of an account, and its secondary one.
+        second = way if way == "-secondary" else ""
+        headers["Host"] = f"{account}{second}.{known}.core.windows.net"
         self._authorize(request, records[0], known, headers)
+        if known == "blob" and request.method in ("PUT", "DELETE"):
+            await self._check_immutable(request, records[0])
         port = await self._azurite.port(known, account)
         url = yarl.URL(f"http://127.0.0.1:{port}{path}{'?' if query else ''}{query}", encoded=True)
         if self._session is None:
@@ -113,7 +130,7 @@ class StorageData:
                 if name.lower() not in _HOP:
                     response.headers.add(name, value)
             if upstream.status in (201, 202, 204):
-                self._follow(request, records[0], known)
+                self._follow(request, records[0], known, upstream.headers)
             await response.prepare(request)
             if request.method != "HEAD":
                 async for chunk in upstream.content.iter_chunked(_CHUNK):
@@ -132,17 +149,12 @@ class StorageData:
             self._identity.check(
                 given, ("https://storage.azure.com", f"https://{name}.{service}.core.windows.net")
             )
-            if service == "table":
-                raise ArmError(
-                    501,
-                    "NotSupportedByLocalAzure",
-                    "Bearer tokens for tables are not supported by local Azure.",
-                )
             for unwanted in [key for key in headers if key.lower() in ("authorization", "date", "x-ms-date")]:
                 del headers[unwanted]
             headers["x-ms-date"] = formatdate(usegmt=True)
             key = self._blobs.introduce(name)[0]
-            headers["Authorization"] = authorization(
+            sign = table_authorization if service == "table" else authorization
+            headers["Authorization"] = sign(
                 name, key, method=request.method, path=path, query=query, headers=headers
             )
             return
@@ -155,10 +167,60 @@ class StorageData:
                 "KeyBasedAuthenticationNotPermitted",
                 "Key based authentication is not permitted on this storage account.",
             )
+        public = (account.body.get("properties") or {}).get("allowBlobPublicAccess")
+        if service == "blob" and not scheme and "sig=" not in query and not public:
+            raise ArmError(
+                409, "PublicAccessNotPermitted", "Public access is not permitted on this storage account."
+            )
 
-    def _follow(self, request: web.BaseRequest, account: Record, service: Service) -> None:
-        """Keeps ARM's containers and queues as the data plane has them."""
+    async def _check_immutable(self, request: web.BaseRequest, account: Record) -> None:
+        """Refuses to change what a legal hold or an immutability policy keeps (409)."""
+        name, _, blob = request.path.strip("/").partition("/")
+        container = self._store.get(f"{account.id}/blobServices/default/containers/{name}")
+        if container is None:
+            return
+        properties, policy = (
+            container.body["properties"],
+            immutability.policy_of(self._store, container.id),
+        )
+        if policy is None and not properties.get("hasLegalHold"):
+            return
+        operation = request.query.get("comp", "").lower()
+        if not blob:
+            deletes = request.method == "DELETE" and request.query.get("restype") == "container"
+            reason = immutability.kept_container(properties, policy) if deletes else None
+        elif (
+            operation in _HARMLESS
+            or (created := await self._blobs.created(account.name, f"{name}/{blob}")) is None
+        ):
+            return
+        else:
+            deletes, appends = request.method == "DELETE", operation == "appendblock"
+            reason = immutability.kept_blob(
+                properties, policy, created, datetime.now(UTC), deletes=deletes, appends=appends
+            )
+        if reason is not None:
+            raise ArmError(409, reason.code, reason.message)
+
+    def _follow_lease(self, request: web.BaseRequest, account: Record, name: str) -> None:
+        container = self._store.get(f"{account.id}/blobServices/default/containers/{name}")
+        action = request.headers.get("x-ms-lease-action", "").lower()
+        if container is not None and action in immutability.LEASE_STATES:
+            infinite = request.headers.get("x-ms-lease-duration") == "-1"
+            body = immutability.with_lease(container.body, action, infinite=infinite)
+            self._store.put(container.id, body)
+
+    def _follow(
+        self, request: web.BaseRequest, account: Record, service: Service, answered: Mapping[str, str]
+    ) -> None:
+        """Keeps ARM's containers, queues and tables as the data plane has them."""
         name = request.path.strip("/")
+        if service == "table":
+            self._follow_table(request, account, name, answered)
+            return
+        if service == "blob" and request.query.get("comp") == "lease" and "/" not in name:
+            self._follow_lease(request, account, name)
+            return
         if not name or "/" in name or request.query.get("comp"):
             return
         if service == "blob" and request.query.get("restype") == "container":
@@ -174,6 +236,19 @@ class StorageData:
                 resource_id,
                 {"properties": {"publicAccess": "None"} if service == "blob" else {"metadata": {}}},
             )
+
+    def _follow_table(
+        self, request: web.BaseRequest, account: Record, name: str, answered: Mapping[str, str]
+    ) -> None:
+        made = request.method == "POST" and name == "Tables"
+        found = _TABLE.search(answered.get("Location", "") if made else f"/{name}")
+        if found is None or not (made or request.method == "DELETE"):
+            return
+        resource_id = f"{account.id}/tableServices/default/tables/{found['name']}"
+        if made and self._store.get(resource_id) is None:
+            self._store.put(resource_id, {"properties": {"tableName": found["name"]}})
+        elif not made:
+            self._store.delete(resource_id)
 
 
 def _failure(request: web.BaseRequest, error: ArmError) -> web.Response:

@@ -1,8 +1,8 @@
-"""Microsoft.KeyVault: vaults, and their secrets through ARM.
+"""Microsoft.KeyVault: vaults.
 
 Scope: vaults with Azure's rules (names unique in all of Azure, purge protection and retention can't be taken back), soft
-delete, recovery and purge; secrets written through ARM (the value is never answered). Secrets' data plane is in
-``key_vault_secret``. Omitted: keys and certificates (501), HSMs; access policies and firewall rules are kept, not applied.
+delete, recovery and purge, access policies added and removed. Omitted: certificates and managed HSMs (501); access
+policies and firewall rules are kept, not applied.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from local.azure import key_vault_secret, name_availability
-from local.azure.errors import ArmError, bad_request, conflict
+from local.azure import name_availability
+from local.azure.errors import ArmError, bad_request, conflict, not_found
+from local.azure.key_vault import secret
+from local.azure.key_vault.admission import VAULT
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType, Route
 from local.azure.resources import check_location
 from local.settings import SUBSCRIPTION_ID
@@ -20,8 +22,10 @@ from local.settings import SUBSCRIPTION_ID
 if TYPE_CHECKING:
     from local.azure.azure import Azure
 
-VAULT = "Microsoft.KeyVault/vaults"
 DELETED = "Microsoft.KeyVault/locations/deletedVaults"
+_READ_ONLY = ("hsmPoolResourceId", "privateEndpointConnections", "provisioningState", "vaultUri")
+#: What Azure shows of a vault that is in no pool of HSMs.
+_NO_POOL = "00000000-0000-0000-0000-000000000000"
 _NAME = re.compile(r"(?=.{3,24}$)[A-Za-z](?!.*--)[A-Za-z0-9-]*[A-Za-z0-9]")
 
 
@@ -57,7 +61,9 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
         deleted = azure.store.named(DELETED, resource_id.name)
         if not deleted:
             raise ArmError(
-                404, "VaultNotFound", f"There is no deleted vault '{resource_id.name}' to recover."
+                404,
+                "SoftDeletedVaultDoesNotExist",
+                f"There is no deleted vault '{resource_id.name}' to recover.",
             )
         before = deleted[0].body["vault"]["properties"]
     merged = {**before, **given}
@@ -88,23 +94,34 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
         raise bad_request(
             'The property "softDeleteRetentionInDays" has been set already and it can\'t be modified.'
         )
-    if not merged.get("enableRbacAuthorization") and not isinstance(merged.get("accessPolicies"), list):
-        raise bad_request(
-            "A vault without enableRbacAuthorization needs accessPolicies.",
-            target="properties.accessPolicies",
-        )
     properties = {
         "accessPolicies": [],
         "enabledForDeployment": False,
         "enableRbacAuthorization": False,
         "publicNetworkAccess": "Enabled",
-        **merged,
+        "hsmPoolResourceId": _NO_POOL,
+        **{key: value for key, value in merged.items() if key not in _READ_ONLY},
+        "networkAcls": _network_rules(merged.get("networkAcls")),
         "enableSoftDelete": True,
         "softDeleteRetentionInDays": days,
         "vaultUri": f"https://{resource_id.name.lower()}.vault.azure.net/",
         "provisioningState": "Succeeded",
     }
     return {"location": body["location"], "tags": body.get("tags") or {}, "properties": properties}
+
+
+def _network_rules(given: Json | None) -> Json:
+    """``networkAcls``, whole; addresses are shown as ranges."""
+    rules: Json = {
+        "bypass": "AzureServices",
+        "defaultAction": "Allow",
+        "ipRules": [],
+        "virtualNetworkRules": [],
+        **{key: value for key, value in (given or {}).items() if value is not None},
+    }
+    ranges = [str(rule.get("value", "")) for rule in rules["ipRules"]]
+    rules["ipRules"] = [{"value": one if "/" in one or not one else f"{one}/32"} for one in ranges]
+    return rules
 
 
 async def _settle(azure: Azure, record: Record) -> Json | None:
@@ -129,14 +146,15 @@ async def _vanish(azure: Azure, record: Record) -> None:
                 "scheduledPurgeDate": (
                     now + timedelta(days=properties["softDeleteRetentionInDays"])
                 ).isoformat(),
-                "purgeProtectionEnabled": properties.get("enablePurgeProtection"),
+                "purgeProtectionEnabled": bool(properties.get("enablePurgeProtection")),
             },
         },
     )
 
 
-def _without_vault(_azure: Azure, _record: Record, body: Json, _api_version: str) -> Json:
-    return {key: value for key, value in body.items() if key not in ("vault", "systemData")}
+def _view_deleted(_azure: Azure, _record: Record, body: Json, _api_version: str) -> Json:
+    shown = {key: value for key, value in body.items() if key not in ("vault", "systemData")}
+    return {**shown, "type": "Microsoft.KeyVault/deletedVaults"}
 
 
 async def _purge(azure: Azure, _call: Call, record: Record) -> Answer:
@@ -145,7 +163,7 @@ async def _purge(azure: Azure, _call: Call, record: Record) -> Answer:
             f"The vault '{record.name}' has purge protection on; it can't be purged before its date.",
             code="MethodNotAllowed",
         )
-    key_vault_secret.forget(azure, record.name)
+    secret.forget(azure, record.name)
     azure.store.delete(record.id)
     return Answer(202)
 
@@ -171,44 +189,75 @@ async def _check_name_availability(azure: Azure, call: Call) -> Answer:
     return name_availability.answer(azure, name, (VAULT, DELETED), invalid=invalid, taken=taken)
 
 
-def _prepare_secret(_azure: Azure, resource_id: ResourceId, body: Json, _old: Record | None) -> Json:
-    key_vault_secret.check_name(resource_id.name)
-    given: Json = body.get("properties") or {}
-    return {"tags": body.get("tags") or {}, "properties": given}
+async def _access_policies(azure: Azure, call: Call) -> Answer:
+    """PUT of ``accessPolicies/add``, ``/replace`` or ``/remove``: changes the vault's policies, by principal."""
+    vault = azure.store.get(call.captured["vault"])
+    if vault is None:
+        raise not_found(call.captured["vault"])
+    given: list[Json] = ((call.body or {}).get("properties") or {}).get("accessPolicies") or []
+    if not given:
+        raise bad_request("Access policies are needed (properties.accessPolicies).", code="BadRequest")
+    how = call.captured["how"].lower()
+    now: list[Json] = [] if how == "replace" else vault.body["properties"]["accessPolicies"]
+    after = changed_policies(now, given, how)
+    properties = {**vault.body["properties"], "accessPolicies": after}
+    azure.store.put(vault.id, {**vault.body, "properties": properties}, by=call.principal_id or "")
+    return Answer(
+        200,
+        {
+            "id": f"{vault.id}/accessPolicies/",
+            "name": vault.name,
+            "type": f"{VAULT}/accessPolicies",
+            "location": vault.body["location"],
+            "properties": {"accessPolicies": after},
+        },
+    )
 
 
-async def _settle_secret(azure: Azure, record: Record) -> Json | None:
-    """Hands the value to the vault, and keeps none of it here."""
-    vault = azure.parse(record.id).names[0]
-    properties: Json = dict(record.body["properties"])
-    value = properties.pop("value", None)
-    if value is not None:
-        content = {
-            "value": value,
-            "contentType": properties.get("contentType"),
-            "tags": record.body["tags"],
-            "attributes": properties.get("attributes"),
-        }
-        key_vault_secret.put(azure, vault, record.name, content)
-    return {"tags": record.body["tags"], **key_vault_secret.arm_view(azure, vault, record.name)}
+def changed_policies(now: list[Json], given: list[Json], how: str) -> list[Json]:
+    """Access policies after ``add``, ``replace`` or ``remove``. Pure.
+
+    ``add`` unites the permissions of a principal, ``remove`` takes the named ones away, and the policy with the last one.
+    """
+    policies = {_principal(policy): policy for policy in now}
+    for policy in given:
+        key = _principal(policy)
+        old: Json = (policies.get(key) or {}).get("permissions") or {}
+        new: Json = policy.get("permissions") or {}
+        if how == "remove":
+            left = {
+                kind: [one for one in values if one not in (new.get(kind) or [])]
+                for kind, values in old.items()
+            }
+            policies.pop(key, None)
+            if any(left.values()):
+                policies[key] = {**policy, "permissions": left}
+        else:
+            merged = {
+                kind: list(dict.fromkeys([*(old.get(kind) or []), *(new.get(kind) or [])]))
+                for kind in {**old, **new}
+            }
+            policies[key] = {**policy, "permissions": merged}
+    return list(policies.values())
 
 
-def _implicit_secret(azure: Azure, resource_id: ResourceId) -> Json | None:
-    return key_vault_secret.arm_view_or_none(azure, resource_id.names[0], resource_id.name)
+def _principal(policy: Json) -> tuple[str, ...]:
+    return tuple(str(policy.get(key, "")).lower() for key in ("tenantId", "objectId", "applicationId"))
 
 
 _ARM = re.compile(r"management\.azure\.com")
 _SUBSCRIPTION = r"/subscriptions/[^/]+/providers/Microsoft\.KeyVault"
 TYPES = (
-    ResourceType(VAULT, prepare=_prepare, settle=_settle, vanish=_vanish, vanish_now=True),
     ResourceType(
-        f"{VAULT}/secrets",
-        prepare=_prepare_secret,
-        settle=_settle_secret,
-        settle_now=True,
-        implicit=_implicit_secret,
+        VAULT,
+        prepare=_prepare,
+        settle=_settle,
+        settle_updates=False,
+        creating="RegisteringDns",
+        vanish=_vanish,
+        vanish_now=True,
     ),
-    ResourceType(DELETED, view=_without_vault, actions={"purge": _purge}, patch=False),
+    ResourceType(DELETED, view=_view_deleted, actions={"purge": _purge}, patch=False),
 )
 ROUTES = (
     Route(_ARM, re.compile(rf"{_SUBSCRIPTION}/deletedVaults", re.IGNORECASE), _list_deleted, ("GET",)),
@@ -217,5 +266,15 @@ ROUTES = (
         re.compile(rf"{_SUBSCRIPTION}/checkNameAvailability", re.IGNORECASE),
         _check_name_availability,
         ("POST",),
+    ),
+    Route(
+        _ARM,
+        re.compile(
+            r"(?P<vault>/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/[^/]+)"
+            r"/accessPolicies/(?P<how>add|replace|remove)",
+            re.IGNORECASE,
+        ),
+        _access_policies,
+        ("PUT",),
     ),
 )

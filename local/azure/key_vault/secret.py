@@ -1,7 +1,7 @@
 """Key Vault's data plane for secrets, on ``VAULT.vault.azure.net``.
 
 Scope: set, get (any version), list, list versions, update, delete, deleted secrets with recovery and purge, the 401
-challenge that clients begin with. Omitted: backup and restore, keys, certificates: 501. Values are in the store only.
+challenge that clients begin with. Omitted: backup and restore, certificates: 501. Values are in the store only.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request, conflict
+from local.azure.key_vault import admission
+from local.azure.key_vault.admission import check
 from local.azure.resource_type import Answer, Call, Json, Route
-from local.settings import TENANT_ID
 
 if TYPE_CHECKING:
     from local.azure.azure import Azure
 
 _NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
-_VAULT = "Microsoft.KeyVault/vaults"
-_AUDIENCE = ("https://vault.azure.net",)
-_DAYS = 90
 
 
 def check_name(name: str) -> None:
@@ -48,6 +46,7 @@ def _load(azure: Azure, vault: str, kind: str, name: str) -> list[Json]:
 
 def _save(azure: Azure, vault: str, kind: str, name: str, versions: list[Json]) -> None:
     azure.store.put_secret(_key(vault, kind, name), json.dumps(versions))
+    admission.changed(azure, vault, "secrets", name)
 
 
 def put(azure: Azure, vault: str, name: str, content: Json) -> Json:
@@ -76,8 +75,7 @@ def put(azure: Azure, vault: str, name: str, content: Json) -> Json:
             **attributes,
             "created": now,
             "updated": now,
-            "recoveryLevel": "Recoverable+Purgeable",
-            "recoverableDays": _DAYS,
+            **admission.recovery(azure, vault),
         },
     }
     _save(azure, vault, "secret", name, [*_load(azure, vault, "secret", name), version])
@@ -107,8 +105,13 @@ def _missing(name: str, version: str = "") -> ArmError:
     )
 
 
+def names(azure: Azure, vault: str) -> list[str]:
+    """The names of a vault's secrets."""
+    return azure.store.secret_names(f"keyvault/{vault}/secret")
+
+
 def forget(azure: Azure, vault: str) -> None:
-    """Removes all secrets of a vault for good."""
+    """Removes all secrets and keys of a vault for good."""
     azure.store.delete_secrets(f"keyvault/{vault}")
 
 
@@ -169,28 +172,12 @@ def _deleted(call: Call, secret: Json, *, value: bool = False) -> Json:
         **_bundle(call, secret, value=value, versioned=value),
         "recoveryId": f"https://{call.host}/deletedsecrets/{secret['name']}",
         "deletedDate": now,
-        "scheduledPurgeDate": now + _DAYS * 86400,
+        "scheduledPurgeDate": now + secret["attributes"].get("recoverableDays", 90) * 86400,
     }
 
 
-def _check(azure: Azure, call: Call) -> str:
-    """Checks the token; returns the vault's name."""
-    vault = call.captured["vault"]
-    if not azure.store.named(_VAULT, vault):
-        raise ArmError(404, "VaultNotFound", f"There is no vault '{vault}' in local Azure.")
-    try:
-        azure.identity.check(call.headers.get("authorization"), _AUDIENCE)
-    except ArmError as error:
-        authorization = f"https://login.microsoftonline.com/{TENANT_ID}"
-        challenge = f'Bearer authorization="{authorization}", resource="https://vault.azure.net"'
-        raise ArmError(401, "Unauthorized", error.message, headers={"WWW-Authenticate": challenge}) from None
-    if not call.api_version:
-        raise bad_request("api-version must be specified", code="BadParameter")
-    return vault
-
-
 async def _secret(azure: Azure, call: Call) -> Answer:
-    vault = _check(azure, call)
+    vault = check(azure, call)
     name, version = call.captured["name"], call.captured.get("version") or ""
     match call.method:
         case "GET":
@@ -202,13 +189,18 @@ async def _secret(azure: Azure, call: Call) -> Answer:
             return Answer(200, _bundle(call, put(azure, vault, name, call.body)))
         case "PATCH":
             return Answer(
-                200, _bundle(call, _update(azure, vault, name, version, call.body or {}), value=False)
+                200, _bundle(call, update(azure, vault, name, version, call.body or {}), value=False)
             )
         case _:
             return Answer(200, _deleted(call, _delete(azure, vault, name)))
 
 
-def _update(azure: Azure, vault: str, name: str, version: str, change: Json) -> Json:
+def update(azure: Azure, vault: str, name: str, version: str, change: Json) -> Json:
+    """Changes attributes, content type and tags of a version; returns it.
+
+    Raises:
+        ArmError: 404, there is none.
+    """
     versions = _load(azure, vault, "secret", name)
     for found in reversed(versions):
         if not version or found["version"] == version:
@@ -228,17 +220,18 @@ def _delete(azure: Azure, vault: str, name: str) -> Json:
     versions[-1]["deletedDate"] = int(time.time())
     _save(azure, vault, "deleted", name, versions)
     azure.store.delete_secrets(_key(vault, "secret", name))
+    admission.changed(azure, vault, "secrets", name)
     return versions[-1]
 
 
 async def _versions(azure: Azure, call: Call) -> Answer:
-    vault = _check(azure, call)
+    vault = check(azure, call)
     found = _load(azure, vault, "secret", call.captured["name"])
     return Answer(200, {"value": [_bundle(call, secret, value=False) for secret in found], "nextLink": None})
 
 
 async def _list(azure: Azure, call: Call) -> Answer:
-    vault = _check(azure, call)
+    vault = check(azure, call)
     kind = "deleted" if "deletedsecrets" in call.path.lower() else "secret"
     newest = [
         _load(azure, vault, kind, name)[-1] for name in azure.store.secret_names(f"keyvault/{vault}/{kind}")
@@ -251,7 +244,7 @@ async def _list(azure: Azure, call: Call) -> Answer:
 
 
 async def _deleted_secret(azure: Azure, call: Call) -> Answer:
-    vault, name = _check(azure, call), call.captured["name"]
+    vault, name = check(azure, call), call.captured["name"]
     versions = _load(azure, vault, "deleted", name)
     if not versions:
         raise _missing(name)
@@ -259,6 +252,8 @@ async def _deleted_secret(azure: Azure, call: Call) -> Answer:
         return Answer(200, _deleted(call, versions[-1], value=True))
     if call.method == "POST":
         _save(azure, vault, "secret", name, versions)
+    if call.method == "DELETE":
+        admission.check_purge(azure, vault)
     azure.store.delete_secrets(_key(vault, "deleted", name))
     return Answer(200, _bundle(call, versions[-1], value=False)) if call.method == "POST" else Answer(204)
 

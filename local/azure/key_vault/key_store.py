@@ -1,0 +1,135 @@
+"""The keys of vaults, with all their versions: in the store's secrets, private halves and all."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from local.azure.errors import ArmError, bad_request, conflict
+from local.azure.key_vault import admission, crypto
+
+if TYPE_CHECKING:
+    from local.azure.azure import Azure
+    from local.azure.resource_type import Json
+
+KEY, DELETED, POLICY = "key", "deletedkey", "keyrotationpolicy"
+
+
+def _name(vault: str, kind: str, name: str) -> str:
+    return f"keyvault/{vault}/{kind}/{name}"
+
+
+def load(azure: Azure, vault: str, kind: str, name: str) -> list[Json]:
+    """All versions of a key, oldest first; empty if there is none."""
+    text = azure.store.secret(_name(vault, kind, name))
+    return json.loads(text) if text is not None else []
+
+
+def save(azure: Azure, vault: str, kind: str, name: str, versions: list[Json]) -> None:
+    """Replaces all versions of a key."""
+    azure.store.put_secret(_name(vault, kind, name), json.dumps(versions))
+    admission.changed(azure, vault, "keys", name)
+
+
+def drop(azure: Azure, vault: str, kind: str, name: str) -> None:
+    """Removes a key."""
+    azure.store.delete_secrets(_name(vault, kind, name))
+    admission.changed(azure, vault, "keys", name)
+
+
+def names(azure: Azure, vault: str, kind: str) -> list[str]:
+    """The names of a vault's keys."""
+    return azure.store.secret_names(f"keyvault/{vault}/{kind}")
+
+
+def rotation_policy(azure: Azure, vault: str, name: str) -> Json:
+    """A key's rotation policy; kept, and not followed by itself."""
+    text = azure.store.secret(_name(vault, POLICY, name))
+    if text is not None:
+        return json.loads(text)
+    return {"lifetimeActions": [{"trigger": {"timeBeforeExpiry": "P30D"}, "action": {"type": "Notify"}}]}
+
+
+def set_rotation_policy(azure: Azure, vault: str, name: str, policy: Json) -> None:
+    """Replaces it."""
+    azure.store.put_secret(_name(vault, POLICY, name), json.dumps(policy))
+
+
+def add(azure: Azure, vault: str, name: str, private: crypto.PrivateKey, given: Json) -> Json:
+    """Adds a version of a key; returns it. ``given`` has ``key_ops``, ``attributes`` and ``tags``.
+
+    Raises:
+        ArmError: 409, a deleted key of that name waits for recovery or purge.
+    """
+    if load(azure, vault, DELETED, name):
+        raise conflict(
+            f"Key {name} is currently in a deleted but recoverable state, and its name cannot be reused; recover or purge it.",
+            code="Conflict",
+        )
+    now = int(time.time())
+    attributes = {key: value for key, value in (given.get("attributes") or {}).items() if value is not None}
+    public = crypto.public_jwk(private)
+    version: Json = {
+        "version": uuid.uuid4().hex,
+        "name": name,
+        "private": crypto.to_text(private),
+        "public": public,
+        "key_ops": given.get("key_ops") or crypto.operations(public["kty"]),
+        "tags": given.get("tags") or {},
+        "attributes": {
+            "enabled": True,
+            **attributes,
+            "created": now,
+            "updated": now,
+            **admission.recovery(azure, vault),
+        },
+    }
+    save(azure, vault, KEY, name, [*load(azure, vault, KEY, name), version])
+    return version
+
+
+def find(azure: Azure, vault: str, name: str, version: str = "") -> Json:
+    """A version of a key, by default the newest.
+
+    Raises:
+        ArmError: 404, there is none.
+    """
+    for found in reversed(load(azure, vault, KEY, name)):
+        if not version or found["version"] == version:
+            return found
+    raise missing(name, version)
+
+
+def missing(name: str, version: str = "") -> ArmError:
+    """404 for a key."""
+    shown = f"{name}/{version}" if version else name
+    return ArmError(404, "KeyNotFound", f"A key with (name/id) {shown} was not found in this key vault.")
+
+
+def versioned(azure: Azure, vault_uri: str, name: str, version: str) -> str:
+    """The URL of the version of a vault's key that is in use: the one named, else the newest.
+
+    A vault that local Azure doesn't have is another tenant's: a version that is named there is taken as given.
+
+    Raises:
+        ArmError: 400, there is no such vault or key.
+    """
+    base = vault_uri.rstrip("/")
+    vault = (urlsplit(base).hostname or "").partition(".")[0]
+    if not azure.store.named(admission.VAULT, vault):
+        if version:
+            return f"{base}/keys/{name}/{version}"
+        raise bad_request(
+            f"The vault {base} was not found; make it first, with the key '{name}'.",
+            code="KeyVaultVaultNotFound",
+        )
+    versions = [found["version"] for found in load(azure, vault, KEY, name)]
+    if not versions or (version and version not in versions):
+        raise bad_request(
+            f"The vault {base} has no key '{name}{f'/{version}' if version else ''}'.",
+            code="KeyVaultEncryptionKeyNotFound",
+        )
+    return f"{base}/keys/{name}/{version or versions[-1]}"
