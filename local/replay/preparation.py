@@ -59,28 +59,10 @@ class Library:
         least = [filled(_MINIMAL[kind], resource_id)] if kind in _MINIMAL else []
         others = [*known, *least] if isinstance(documented, dict) else [*least, *known]
         if isinstance(documented, dict):
-<<<<<<< HEAD
             shown = self.writable.of(kind, documented)
             yield shown
             yield from (over(shown, other) for other in [*least, *known, ANYTHING])
         yield from others
-=======
-            yield self.writable.of(kind, documented)
-        puts = sorted(
-            self._puts.get(kind, []),
-            key=lambda put: not put.path.lower().endswith(f"/{resource_id.name.lower()}"),
-        )
-        if isinstance(documented, dict) or kind not in _MINIMAL:
-            yield from (put.body for put in puts)
-        if kind in _MINIMAL:
-            where = {
-                key: documented[key]
-                for key in ("location",)
-                if isinstance(documented, dict) and key in documented
-            }
-            yield {**_filled(_MINIMAL[kind], resource_id), **where}
-            yield from (put.body for put in puts)
->>>>>>> 519e4ab (Keep what Azure Monitor keeps: alert rules, action groups, settings with their categories, collection rules, workbooks, web tests)
         yield ANYTHING
         yield {"properties": {}}
 

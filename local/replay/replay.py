@@ -217,17 +217,11 @@ async def _judge(world: World, example: Example, target: Aim, first: Reply, term
     if last.body is None:
         return ["answered no body; one is documented"]
     requested = example.body if example.method in ("PUT", "PATCH") else None
-<<<<<<< HEAD
     found = differences(_fair(example, target), last.body, requested, terms)
-=======
-    found = differences(example.answer, last.body, requested, terms)
-    found = [one for one in found if not _is_own(one, target, last.body)]
->>>>>>> 519e4ab (Keep what Azure Monitor keeps: alert rules, action groups, settings with their categories, collection rules, workbooks, web tests)
     found += _identity(example, target, last.body)
     return [str(difference) for difference in found]
 
 
-<<<<<<< HEAD
 def _fair(example: Example, target: Aim) -> Any:
     """The documented answer, less what contradicts the documented request.
 
@@ -248,13 +242,6 @@ def _fair(example: Example, target: Aim) -> Any:
         if not fair["tags"] and answer["tags"]:
             del fair["tags"]
     return fair
-=======
-def _is_own(difference: Difference, target: Aim, body: Any) -> bool:
-    """Whether a difference is in the id or name of the very resource that was asked for."""
-    asked = (target.resource or "").lower()
-    wanted = {"id": asked, "name": asked.rsplit("/", 1)[-1]}.get(difference.key)
-    return bool(wanted) and str(body.get(difference.key, "")).lower() == wanted
->>>>>>> 519e4ab (Keep what Azure Monitor keeps: alert rules, action groups, settings with their categories, collection rules, workbooks, web tests)
 
 
 def _only_location(first: Reply) -> Reply:
