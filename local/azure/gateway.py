@@ -19,6 +19,7 @@ from aiohttp import web
 from local.azure import lock
 from local.azure.arm import HOST as ARM
 from local.azure.errors import ArmError, unsupported
+from local.azure.machine_learning import registry_discovery
 from local.azure.resource_type import Answer, Call
 
 if TYPE_CHECKING:
@@ -78,10 +79,11 @@ class Gateway:
 
     async def _read(self, request: web.BaseRequest, host: str) -> Call:
         content = await request.content.read() if request.body_exists else b""
+        host, path = registry_discovery.addressed(host, request.path)
         return Call(
             method=request.method,
             host=host,
-            path=request.path,
+            path=path,
             query=dict(request.query),
             headers={name.lower(): value for name, value in request.headers.items()},
             content=content,

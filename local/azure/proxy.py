@@ -24,7 +24,9 @@ _HOSTS = (
     ),
     r"[a-z0-9-]+\.vault\.azure\.net",
     r"[a-z0-9-]+\.[a-z0-9]+\.inference\.ml\.azure\.com",
+    r"[a-z0-9-]+\.[a-z0-9]+\.models\.ai\.azure\.com",
     r"([a-z0-9-]+\.)+api\.azureml\.ms",
+    r"cert-[a-z0-9]+\.experiments\.azureml\.net",
     r"[a-z0-9-]+\.[a-z0-9-]+\.eventgrid\.azure\.net",
     r"prod-[0-9]+\.[a-z0-9]+\.logic\.azure\.com",
 )

@@ -129,7 +129,9 @@ def test_a_workspace_whose_group_went_first_is_only_soft_deleted(
             {"keyVault": "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v"},
             "does not exist",
         ),
-        ({"managedNetwork": {"isolationMode": "AllowInternetOutbound"}}, "not supported by local Azure"),
+        ({"managedNetwork": {"isolationMode": "Sometimes"}}, "must be one of"),
+        ({"encryption": {"keyVaultProperties": {"keyIdentifier": "k"}}}, "is no key"),
+        ({"hubResourceId": "/subscriptions/s"}, "has no hub"),
     ],
 )
 def test_a_workspace_that_cannot_be_is_refused(
@@ -137,7 +139,7 @@ def test_a_workspace_that_cannot_be_is_refused(
 ) -> None:
     path, body = another(workspace, **properties)
     status, _, refused = local_azure.arm("PUT", path, body, api_version=VERSION)
-    assert status in (400, 501)
+    assert status == 400
     assert said in refused["error"]["message"]
 
 

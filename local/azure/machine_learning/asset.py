@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request
 from local.azure.machine_learning import asset_location
+from local.azure.machine_learning.record_type import nothing
 from local.azure.resource_type import ResourceType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from local.azure.azure import Azure
     from local.azure.resource_type import Call, Json, Record, ResourceId
 
 WORKSPACE = "Microsoft.MachineLearningServices/workspaces"
+REGISTRY = "Microsoft.MachineLearningServices/registries"
 #: What of a version may change after it was made.
 _CHANGEABLE = ("description", "tags", "properties", "isArchived", "stage", "autoDeleteSetting")
 _EMPTY_CONTAINER: Json = {"description": None, "tags": {}, "properties": {}, "isArchived": False}
@@ -40,6 +42,8 @@ class Kind:
     fixed: tuple[str, ...]
     complete: Callable[[Azure, ResourceId, Json], Json]
     refusal: Callable[[str, str], ArmError]
+    #: further properties of a version that may change
+    changeable: tuple[str, ...] = ()
     #: further properties of a container; the first value given stays
     container: tuple[str, ...] = ()
     #: what of the properties counts when a version is put again; None: all that is fixed
@@ -65,6 +69,41 @@ class Kind:
                 settle_now=True,
                 listing=self._list_versions,
                 makes_parent=self._make_container,
+                actions=actions or {},
+            ),
+        )
+
+    def registry_types(self) -> tuple[ResourceType, ResourceType]:
+        """The same two in a registry, where writing and deleting are long operations."""
+        return self.long_types(REGISTRY, view=_view_in_registry)
+
+    def long_types(
+        self,
+        scope: str,
+        actions: Mapping[str, Any] | None = None,
+        settle: Callable[[Azure, Record], Awaitable[Json | None]] | None = None,
+        view: Callable[[Azure, Record, Json, str], Json] | None = None,
+    ) -> tuple[ResourceType, ResourceType]:
+        """The container and the version type where writing and deleting are long operations."""
+        return (
+            ResourceType(
+                f"{scope}/{self.collection}",
+                prepare=self._prepare_container,
+                settle=nothing,
+                vanish=nothing,
+                view=_view_container,
+                listing=listing,
+                operation=("mfeOperationsStatus", "op"),
+            ),
+            ResourceType(
+                f"{scope}/{self.collection}/versions",
+                prepare=self._prepare_version,
+                settle=settle or nothing,
+                vanish=nothing,
+                view=view,
+                listing=self._list_versions,
+                makes_parent=self._make_container,
+                operation=("mfeOperationsStatus", "op"),
                 actions=actions or {},
             ),
         )
@@ -111,7 +150,7 @@ class Kind:
             wanted = self.complete(azure, resource_id, {**before, **given})
             if self._content(resource_id, wanted) != self._content(resource_id, before):
                 raise self.refusal(name, version)
-            changed = {key: given[key] for key in _CHANGEABLE if key in given}
+            changed = {key: given[key] for key in (*_CHANGEABLE, *self.changeable) if key in given}
             return {"properties": {**before, **changed}}
         check_name(name)
         if _VERSION.fullmatch(version) is None:
@@ -128,8 +167,17 @@ class Kind:
         return {"properties": {**defaults, **self.complete(azure, resource_id, given)}}
 
 
+def _view_in_registry(azure: Azure, record: Record, body: Json, api_version: str) -> Json:
+    """Under its data plane's versions a registry gives the ids that all who know its name understand."""
+    if not api_version.endswith("dataplanepreview"):
+        return body
+    registry, name, version = azure.parse(record.id).names
+    kind = record.type.split("/")[2]
+    return {**body, "id": f"azureml://registries/{registry}/{kind}/{name}/versions/{version}"}
+
+
 def workspace_of(resource_id: str) -> str:
-    """The ARM id of the workspace that something is in."""
+    """The ARM id of the workspace or registry that something is in."""
     return "/".join(resource_id.split("/")[:9])
 
 
@@ -189,12 +237,12 @@ def next_version(versions: list[str]) -> str:
 def listing(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
     """What a list's query asks for, newest first.
 
-    ``listViewType``, ``$orderBy`` (``createdtime desc``), ``$top``, ``tags`` and ``properties`` (``key=value``, comma
-    between), ``version``, ``description``, ``hash``, ``stage``.
+    ``listViewType``, ``$orderBy`` (``createdtime desc``), ``$top``, ``offset``, ``tags`` and ``properties``
+    (``key=value``, comma between), ``version``, ``name``, ``description``, ``hash``, ``stage``, ``createdBy``.
     """
     query = {name.lower().removeprefix("$"): value for name, value in call.query.items()}
     view = query.get("listviewtype", "ActiveOnly").lower()
-    digest = query.get("hash")
+    digest, named = query.get("hash"), query.get("version") or query.get("versionname") or query.get("name")
 
     def shown(record: Record) -> bool:
         properties: Mapping[str, Any] = record.body["properties"]
@@ -203,22 +251,29 @@ def listing(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
         if digest is not None and (properties.get("properties") or {}).get("hash_sha256") != digest:
             return False
         return (
-            all(
-                query.get(name)
-                in (None, properties.get(name) or "", record.name if name == "version" else None)
-                for name in ("description", "stage", "version")
+            named in (None, record.name)
+            and query.get("createdby") in (None, record.created_by)
+            and all(
+                query.get(name) in (None, properties.get(name) or "") for name in ("description", "stage")
             )
-            and _has(properties.get("tags"), query.get("tags"))
-            and _has(properties.get("properties"), query.get("properties"))
+            and has(properties.get("tags"), query.get("tags"))
+            and has(properties.get("properties"), query.get("properties"))
         )
 
     descending = "asc" not in query.get("orderby", "desc").lower().split()
     found = sorted(filter(shown, records), key=lambda record: record.created_at, reverse=descending)
-    top = query.get("top") or query.get("count")
-    return found[: int(top)] if top and top.isdigit() else found
+    return cut(query, found)
 
 
-def _has(values: Mapping[str, Any] | None, wanted: str | None) -> bool:
+def cut(query: Mapping[str, str], records: list[Record]) -> list[Record]:
+    """``offset`` and ``$top`` (``count``) of a list's query, its names in lower case and without ``$``."""
+    offset, top = query.get("offset", ""), query.get("top") or query.get("count") or ""
+    found = records[int(offset) :] if offset.isdigit() else records
+    return found[: int(top)] if top.isdigit() else found
+
+
+def has(values: Mapping[str, Any] | None, wanted: str | None) -> bool:
+    """Whether tags or properties are as a list's query wants them: ``key`` or ``key=value``, comma between."""
     for pair in (wanted or "").split(","):
         key, equals, value = pair.partition("=")
         if key and (key not in (values or {}) or (equals and str((values or {})[key]) != value)):

@@ -2,7 +2,8 @@
 
 Forms: ``azureml://datastores/D/paths/P`` and its long form with subscription, group and workspace;
 ``azureml://jobs/J/outputs/O[/paths/P]``; ``azureml:NAME:VERSION``; ARM ids of data, model and code versions, also after
-``azureml:``; ``azureml://locations/…/workspaces/…/models/N/versions/V`` and its short forms; URLs of blobs.
+``azureml:``; ``azureml://locations/…/workspaces/…/models/N/versions/V`` and its short forms;
+``azureml://registries/R/models/N/versions/V`` (or ``labels/latest``); URLs of blobs.
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ _VERSION = re.compile(
     r"(?P<kind>data|models|codes|environments|components)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)",
     re.IGNORECASE,
 )
+_IN_REGISTRY = re.compile(
+    r"azureml:/{2,3}registries/(?P<registry>[^/]+)/(?P<kind>data|models|codes|environments|components)/(?P<name>[^/]+)"
+    r"/(?:versions/(?P<version>[^/]+)|labels/latest)",
+    re.IGNORECASE,
+)
+_REGISTRY = "Microsoft.MachineLearningServices/registries"
 _NAMED = re.compile(r"(?:azureml:)?(?P<name>[^/:]+):(?P<version>[^/:]+)", re.IGNORECASE)
 _BLOB = re.compile(
     r"(?:https|wasbs|abfss)://(?:(?P<in>[^@/]+)@)?(?P<account>[^./]+)\.(?:blob|dfs)\.core\.windows\.net"
@@ -84,6 +91,35 @@ def resource_id(workspace: str, reference: str, kind: str = "data") -> str:
     raise bad_request(f"'{reference}' names no asset of a workspace.", code="ValidationError")
 
 
+def asset_id(azure: Azure, workspace: str, reference: str, kind: str = "data") -> str:
+    """The ARM id of what a reference names, also in a registry or another workspace.
+
+    Raises:
+        ArmError: there is no such registry or workspace (404), or it names nothing (400).
+    """
+    if found := _IN_REGISTRY.fullmatch(reference):
+        registries = azure.store.named(_REGISTRY, found["registry"])
+        if not registries:
+            raise ArmError(404, "UserError", f"There is no registry '{found['registry']}'.")
+        asset = f"{registries[0].id}/{found['kind'].lower()}/{found['name']}"
+        version = found["version"]
+        if version is None:
+            newest = max(azure.store.below(asset), key=lambda one: one.created_at, default=None)
+            version = newest.name if newest is not None else "latest"
+        return f"{asset}/versions/{version}"
+    if (found := _VERSION.fullmatch(reference)) and found["workspace"] and not found["subscription"]:
+        return f"{_by_guid(azure, workspace, found['workspace'])}/{found['kind'].lower()}/{found['name']}/versions/{found['version']}"
+    return resource_id(workspace, reference, kind)
+
+
+def _by_guid(azure: Azure, workspace: str, guid: str) -> str:
+    """The workspace that has a GUID; one that is named in its place is the asker's own."""
+    for record in azure.store.of_type("Microsoft.MachineLearningServices/workspaces"):
+        if str((record.body.get("properties") or {}).get("workspaceId")) == guid:
+            return record.id
+    return workspace
+
+
 async def locate(azure: Azure, workspace: str, reference: str) -> Place:
     """``find``, for callers that would wait for a remote answer."""
     return find(azure, workspace, reference)
@@ -112,7 +148,7 @@ def find(azure: Azure, workspace: str, reference: str) -> Place:
         elif "://" in reference and not reference.lower().startswith("azureml:"):
             raise unsupported(f"Reading '{reference.partition('?')[0]}' (only blob storage is)")
         else:
-            reference = _version_uri(azure, resource_id(workspace, reference))
+            reference = _version_uri(azure, asset_id(azure, workspace, reference))
     raise bad_request(f"'{reference}' refers to itself.", code="ValidationError")
 
 

@@ -28,4 +28,4 @@ COMPONENT = asset.Kind(
     refusal=asset.content_refusal("component"),
     content=_content,
 )
-TYPES = COMPONENT.types()
+TYPES = (*COMPONENT.types(), *COMPONENT.registry_types())

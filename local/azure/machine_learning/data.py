@@ -38,4 +38,4 @@ DATA = asset.Kind(
     refusal=asset.content_refusal("data"),
     container=("dataType",),
 )
-TYPES = DATA.types()
+TYPES = (*DATA.types(), *DATA.registry_types())

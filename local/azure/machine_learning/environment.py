@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def _complete(_azure: Azure, _id: ResourceId, properties: Json) -> Json:
-    if bool(properties.get("image")) == bool(properties.get("build")):
+    if not properties.get("image") and not properties.get("build"):
         raise ArmError(
             400,
             "UserError",
-            "An environment needs either an image or a build context.",
+            "An environment needs an image or a build context.",
             target="properties.image",
         )
     completed = {"osType": "Linux", "environmentType": "UserCreated", **properties}
@@ -36,4 +36,4 @@ ENVIRONMENT = asset.Kind(
     complete=_complete,
     refusal=asset.content_refusal("environment"),
 )
-TYPES = ENVIRONMENT.types()
+TYPES = (*ENVIRONMENT.types(), *ENVIRONMENT.registry_types())

@@ -131,7 +131,7 @@ async def _bring(job: Job, work: Work, code: Path) -> tuple[Path, Mapping[str, s
 
     async def built() -> Path:
         version = job.azure.store.get(
-            asset_location.resource_id(job.workspace, work.environment, "environments")
+            asset_location.asset_id(job.azure, job.workspace, work.environment, "environments")
         )
         if version is None:
             raise bad_request(f"The environment '{work.environment}' does not exist.")

@@ -60,4 +60,4 @@ MODEL = asset.Kind(
     refusal=asset.path_refusal,
     made=_made,
 )
-TYPES = MODEL.types()
+TYPES = (*MODEL.types(), *MODEL.registry_types())

@@ -112,7 +112,7 @@ def check_assets(azure: Azure, resource_id: ResourceId, properties: Json) -> Non
 
 def existing(azure: Azure, workspace: str, reference: str, kind: str) -> str:
     """The ARM id of an asset that exists; 400 if it doesn't."""
-    found = azure.store.get(asset_location.resource_id(workspace, reference, kind))
+    found = azure.store.get(asset_location.asset_id(azure, workspace, reference, kind))
     if found is None:
         raise bad_request(f"The asset '{reference}' does not exist.", code="BadArgument")
     return found.id

@@ -117,7 +117,7 @@ class PipelineRun:
         if not reference:
             raise bad_request(f"Pipeline step '{name}' names no component.")
         version = self._job.azure.store.get(
-            asset_location.resource_id(self._job.workspace, str(reference), "components")
+            asset_location.asset_id(self._job.azure, self._job.workspace, str(reference), "components")
         )
         if version is None:
             raise bad_request(f"Pipeline step '{name}': the component '{reference}' does not exist.")

@@ -224,7 +224,7 @@ class Serving:
 
     async def _environment(self, wanted: Plan) -> Path:
         version = self._azure.store.get(
-            asset_location.resource_id(wanted.workspace, wanted.environment, "environments")
+            asset_location.asset_id(self._azure, wanted.workspace, wanted.environment, "environments")
         )
         if version is None:
             raise bad_request(

@@ -1,9 +1,9 @@
 """Workspaces: what they stand on, what comes with them, and how they go.
 
 A deleted workspace keeps its name until it is purged (``DELETE …?forceToPurge=true``, also after the deletion). What
-stood on its account stays, as on Azure. Omitted: recovery of a deleted workspace, hubs and projects, managed networks
-other than disabled ones, customer-managed keys, notebooks. ``MLClient.workspaces.begin_create`` deploys a template for a
-new workspace, and local Azure deploys none: PUT it.
+stood on its account stays, as on Azure. Hubs, projects and feature stores are in ``workspace_kind.py``, managed networks in
+``managed_network.py``, customer-managed keys in ``customer_key.py``, what a workspace answers to POSTs in
+``workspace_action.py``. Omitted: recovery of a deleted workspace, notebooks.
 """
 
 from __future__ import annotations
@@ -12,8 +12,15 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from local.azure.errors import ArmError, bad_request, conflict, unsupported
-from local.azure.machine_learning import datastore, resource_identity
+from local.azure.errors import bad_request, conflict
+from local.azure.machine_learning import (
+    customer_key,
+    datastore,
+    managed_network,
+    resource_identity,
+    workspace_action,
+    workspace_kind,
+)
 from local.azure.machine_learning.asset import WORKSPACE
 from local.azure.resource_type import Answer, ResourceType
 from local.settings import TENANT_ID
@@ -26,10 +33,8 @@ if TYPE_CHECKING:
 
 _DELETED = "Microsoft.MachineLearningServices/deletedWorkspaces"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}")
-_KINDS = ("Default", "FeatureStore")
 #: What can't change once the workspace exists.
 _FIXED = ("storageAccount", "keyVault", "hbiWorkspace", "enableDataIsolation")
-_DEPENDENCIES = ("storageAccount", "keyVault", "applicationInsights", "containerRegistry")
 _PURGE = "purge"
 
 
@@ -43,14 +48,21 @@ def tombstone(resource_id: ResourceId) -> str:
 
 def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | None) -> Json:
     _check_name(azure, resource_id, old)
-    kind = str(body.get("kind") or "Default")
-    if kind not in _KINDS:
-        raise unsupported(f"A workspace of kind '{kind}'")
+    kind = workspace_kind.of(str(body.get("kind") or ""), old)
     given = {key: value for key, value in (body.get("properties") or {}).items() if value is not None}
     before: Mapping[str, Any] = old.body["properties"] if old else {}
+    location = body.get("location") or (old.body["location"] if old else None)
+    given |= workspace_kind.inherit(azure, kind, location, given, before)
     _check_dependencies(azure, given, before)
     _check_storage(azure, given.get("storageAccount"))
-    _check_network(given)
+    given["managedNetwork"] = managed_network.complete(
+        given.get("managedNetwork"), before.get("managedNetwork")
+    )
+    encryption = customer_key.complete(
+        azure, given.get("encryption"), before.get("encryption"), new=old is None
+    )
+    if encryption is not None:
+        given["encryption"] = encryption
     identity = resource_identity.complete(
         azure, resource_id, body.get("identity") or {"type": "SystemAssigned"}, old
     )
@@ -60,7 +72,6 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
             "A workspace with user-assigned identities alone needs primaryUserAssignedIdentity.",
             target="properties.primaryUserAssignedIdentity",
         )
-    location = body.get("location") or (old.body["location"] if old else None)
     if not location:
         raise bad_request("The location property is required.", code="LocationRequired", target="location")
     return {
@@ -96,7 +107,7 @@ def _check_dependencies(azure: Azure, given: Mapping[str, Any], before: Mapping[
             raise bad_request(
                 f"A workspace needs a {name}.", target=f"properties.{name}", code="ValidationError"
             )
-    for name in _DEPENDENCIES:
+    for name in workspace_action.DEPENDENCIES:
         if given.get(name) and azure.store.get(given[name]) is None:
             raise bad_request(
                 f"The {name} '{given[name]}' does not exist.",
@@ -121,7 +132,6 @@ def _properties(resource_id: ResourceId, location: str, given: Mapping[str, Any]
         "publicNetworkAccess": "Enabled",
         "enableDataIsolation": False,
         "systemDatastoresAuthMode": "accessKey",
-        "managedNetwork": {"isolationMode": "Disabled"},
         **given,
         "storageHnsEnabled": False,
         "privateLinkCount": 0,
@@ -154,16 +164,8 @@ def _check_storage(azure: Azure, account_id: str | None) -> None:
         )
 
 
-def _check_network(given: Mapping[str, Any]) -> None:
-    mode = str((given.get("managedNetwork") or {}).get("isolationMode") or "Disabled")
-    if mode.lower() != "disabled":
-        raise unsupported(f"A managed network with isolation mode '{mode}'")
-    if (given.get("encryption") or {}).get("status") == "Enabled":
-        raise unsupported("A workspace encrypted with a customer-managed key")
-
-
-async def _settle(azure: Azure, record: Record) -> None:
-    """Makes the default datastores and their containers."""
+async def _settle(azure: Azure, record: Record) -> Json:
+    """Makes the outbound rules, the default datastores and their containers."""
     properties: Mapping[str, Any] = record.body["properties"]
     account = properties["storageAccount"].rsplit("/", 1)[-1]
     identity = str(properties["systemDatastoresAuthMode"]).lower() == "identity"
@@ -179,6 +181,7 @@ async def _settle(azure: Azure, record: Record) -> None:
         elif before.body["properties"]["credentials"] != body["properties"]["credentials"]:
             changed = {**before.body["properties"], "credentials": body["properties"]["credentials"]}
             azure.store.put(store_id, {**before.body, "properties": changed})
+    return managed_network.settle(azure, record)
 
 
 def _on_delete(azure: Azure, call: Call, resource_id: ResourceId, record: Record | None) -> Answer | None:
@@ -205,63 +208,20 @@ async def _vanish(azure: Azure, record: Record) -> None:
         azure.store.put(tombstone(azure.parse(record.id)), body, by=record.created_by)
 
 
-def _view(_azure: Azure, _record: Record, body: Json, _api_version: str) -> Json:
-    return {key: value for key, value in body.items() if key != _PURGE}
+def _view(azure: Azure, record: Record, body: Json, _api_version: str) -> Json:
+    properties: Json = dict(body["properties"])
+    if "managedNetwork" in properties:
+        properties["managedNetwork"] = managed_network.view(azure, record, properties["managedNetwork"])
+    if record.body.get("kind") == workspace_kind.HUB:
+        properties["associatedWorkspaces"] = workspace_kind.projects(azure, record)
+    properties["privateLinkCount"] = len(properties.get("privateEndpointConnections") or [])
+    return {**{key: value for key, value in body.items() if key != _PURGE}, "properties": properties}
 
 
-async def _list_keys(azure: Azure, _call: Call, record: Record) -> Answer:
-    properties: Mapping[str, Any] = record.body["properties"]
-    insights = (
-        azure.store.get(properties["applicationInsights"]) if properties["applicationInsights"] else None
-    )
-    return Answer(
-        200,
-        {
-            "userStorageKey": await azure.blobs.key(_account(record)),
-            "userStorageResourceId": properties["storageAccount"],
-            "userStorageArmId": properties["storageAccount"],
-            "appInsightsInstrumentationKey": (
-                (insights.body.get("properties") or {}).get("InstrumentationKey") if insights else None
-            ),
-            "containerRegistryCredentials": None,
-            "notebookAccessKeys": None,
-        },
-    )
-
-
-async def _list_storage_keys(azure: Azure, _call: Call, record: Record) -> Answer:
-    return Answer(200, {"userStorageKey": await azure.blobs.key(_account(record))})
-
-
-async def _resync_keys(_azure: Azure, _call: Call, _record: Record) -> Answer:
-    """Nothing to do: keys are read from the account each time."""
-    return Answer(200)
-
-
-async def _diagnose(azure: Azure, _call: Call, record: Record) -> Answer:
-    """Whether what the workspace stands on is still there. Nothing here is on a network, or locked."""
-    names = (
-        "userDefinedRouteResults networkSecurityRuleResults resourceLockResults dnsResolutionResults "
-        "storageAccountResults keyVaultResults containerRegistryResults applicationInsightsResults otherResults"
-    )
-    found: dict[str, list[Json]] = {name: [] for name in names.split()}
-    for name in _DEPENDENCIES:
-        needed = record.body["properties"].get(name)
-        if needed and azure.store.get(needed) is None:
-            problem = {"code": "ResourceNotFound", "level": "Error", "message": f"'{needed}' does not exist."}
-            found[f"{name}Results"].append(problem)
-    return Answer(200, {"value": found})
-
-
-def _account(record: Record) -> str:
-    return str(record.body["properties"]["storageAccount"]).rsplit("/", 1)[-1]
-
-
-def _refuse(what: str) -> Any:
-    async def refuse(_azure: Azure, _call: Call, _record: Record) -> Answer:
-        raise ArmError(501, "NotSupportedByLocalAzure", f"{what} is not supported by local Azure.")
-
-    return refuse
+def _listing(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
+    """``kind``: those of these kinds, comma between."""
+    wanted = {one.strip().lower() for one in call.query.get("kind", "").split(",") if one.strip()}
+    return [one for one in records if not wanted or str(one.body.get("kind")).lower() in wanted]
 
 
 TYPES = (
@@ -274,14 +234,8 @@ TYPES = (
         on_delete=_on_delete,
         created=202,
         operation=("workspaceOperationsStatus", "op"),
-        actions={
-            "listKeys": _list_keys,
-            "listStorageAccountKeys": _list_storage_keys,
-            "resyncKeys": _resync_keys,
-            "diagnose": _diagnose,
-            "prepareNotebook": _refuse("Preparing notebooks"),
-            "listNotebookKeys": _refuse("Notebooks"),
-            "listNotebookAccessToken": _refuse("Notebooks"),
-        },
+        actions=workspace_action.ACTIONS,
+        listing=_listing,
+        guard_delete=workspace_kind.guard_delete,
     ),
 )
