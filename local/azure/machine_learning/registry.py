@@ -13,12 +13,14 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from local.azure import container_registry, storage
+from local.azure import container_registry
+from local.azure.blob import ACCOUNT
 from local.azure.errors import bad_request, conflict
 from local.azure.machine_learning import resource_identity
 from local.azure.machine_learning.asset import REGISTRY
 from local.azure.resource_id import resource_group_id
 from local.azure.resource_type import Answer, ResourceType
+from local.azure.storage import account as storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -120,12 +122,12 @@ def _region(azure: Azure, group: str, given: Json) -> Json:
 
 
 def _storage(azure: Azure, group: str, given: Mapping[str, Any]) -> Json:
-    if own := _own(azure, given, "userCreatedStorageAccount", storage.ACCOUNT):
+    if own := _own(azure, given, "userCreatedStorageAccount", ACCOUNT):
         return own
     wanted: Json = {
         key: value for key, value in (given.get("systemCreatedStorageAccount") or {}).items() if value
     }
-    name = _free(azure, storage.ACCOUNT, str(wanted.get("storageAccountName") or ""), 24)
+    name = _free(azure, ACCOUNT, str(wanted.get("storageAccountName") or ""), 24)
     return {
         "systemCreatedStorageAccount": {
             "allowBlobPublicAccess": False,
@@ -133,7 +135,7 @@ def _storage(azure: Azure, group: str, given: Mapping[str, Any]) -> Json:
             "storageAccountType": "Standard_LRS",
             **wanted,
             "storageAccountName": name,
-            "armResourceId": {"resourceId": f"{group}/providers/{storage.ACCOUNT}/{name}"},
+            "armResourceId": {"resourceId": f"{group}/providers/{ACCOUNT}/{name}"},
         }
     }
 
