@@ -39,7 +39,7 @@ def command() -> automation.PulumiCommand:
 @pytest.fixture
 def dev(stack, command) -> automation.Stack:
     stack.write_program(PROGRAM)
-    opts = automation.LocalWorkspaceOptions(env_vars=stack.env, pulumi_command=command)
+    opts = automation.LocalWorkspaceOptions(env_vars={**stack.env, **stack.warm}, pulumi_command=command)
     made = automation.select_stack("dev", work_dir=str(stack.program), opts=opts)
     made.set_all_config({"text": ConfigValue("one"), "pin": ConfigValue("1234", secret=True)})
     return made

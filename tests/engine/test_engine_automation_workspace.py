@@ -16,7 +16,7 @@ def command() -> automation.PulumiCommand:
 
 @pytest.fixture
 def dev(stack, command) -> automation.Stack:
-    opts = automation.LocalWorkspaceOptions(env_vars=stack.env, pulumi_command=command)
+    opts = automation.LocalWorkspaceOptions(env_vars={**stack.env, **stack.warm}, pulumi_command=command)
     return automation.select_stack("dev", work_dir=str(stack.program), opts=opts)
 
 

@@ -215,7 +215,7 @@ def test_what_azure_has_is_imported_with_code_that_previews_no_change(stack, loc
     stack.run("state", "delete", "--yes", "--all", "--force")
     workspace = auto.LocalWorkspace(
         work_dir=str(stack.program),
-        env_vars=stack.env,
+        env_vars={**stack.env, **stack.warm},
         pulumi_command=auto.PulumiCommand(root=str(stack_root())),
     )
     result = auto.Stack.select("dev", workspace).import_resources(

@@ -15,7 +15,7 @@ ENGINE = REPOSITORY / "local" / "bin" / "pulumi"
 class Stack:
     """A stack of the program without models, with state and settings of its own; ``changes``: other settings."""
 
-    def __init__(self, folder, azure, name="local", **changes):
+    def __init__(self, folder, azure, warm_engine, name="local", **changes):
         self.name = name
         self.settings = folder / f"Pulumi.{name}.yaml"
         (folder / "state").mkdir()
@@ -23,6 +23,7 @@ class Stack:
         self.env = {
             **clean_environment(os.environ),
             **azure.env,
+            **warm_engine,
             "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "only here",

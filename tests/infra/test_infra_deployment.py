@@ -7,9 +7,9 @@ from deployed_stack import Stack
 
 
 @pytest.fixture(scope="module")
-def stack(local_azure, tmp_path_factory):
+def stack(local_azure, warm_engine, tmp_path_factory):
     """The platform, deployed."""
-    deployed = Stack(tmp_path_factory.mktemp("stack"), local_azure)
+    deployed = Stack(tmp_path_factory.mktemp("stack"), local_azure, warm_engine)
     deployed.run("up", "--yes", "--skip-preview")
     return deployed
 

@@ -18,9 +18,11 @@ def policies(level):
 
 
 @pytest.fixture(scope="module")
-def stack(local_azure, tmp_path_factory):
+def stack(local_azure, warm_engine, tmp_path_factory):
     """Production's settings, without models and without protection, which a test couldn't destroy; deployed."""
-    made = Stack(tmp_path_factory.mktemp("prod"), local_azure, "prod", access=DEPLOYERS, protect=False)
+    made = Stack(
+        tmp_path_factory.mktemp("prod"), local_azure, warm_engine, "prod", access=DEPLOYERS, protect=False
+    )
     said = made.run("up", "--yes", "--skip-preview", *policies("prod"))
     assert "✅ mlops-policies" in said
     return made
@@ -70,10 +72,10 @@ storage.StorageAccount(
 
 
 @pytest.fixture
-def tiny(local_azure, tmp_path):
+def tiny(local_azure, warm_engine, tmp_path):
     """A program that breaks policies; not deployed."""
     (tmp_path / "__main__.py").write_text(PROGRAM)
-    stack = Stack(tmp_path, local_azure, "prod")
+    stack = Stack(tmp_path, local_azure, warm_engine, "prod")
     project = {
         "name": "tiny",
         "runtime": {"name": "python", "options": {"virtualenv": str(REPOSITORY / ".venv")}},

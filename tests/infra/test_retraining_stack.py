@@ -43,9 +43,9 @@ LOGIC, EVENTS = "2019-05-01", "2025-02-15"
 class LoopStack(Stack):
     """The loop of a model that isn't there, in a workspace that is."""
 
-    def __init__(self, folder, azure, workspace, **changes):
+    def __init__(self, folder, azure, warm_engine, workspace, **changes):
         self.folder = folder
-        super().__init__(folder, azure, **changes)
+        super().__init__(folder, azure, warm_engine, **changes)
         accounts = f"{workspace.group_id}/providers/Microsoft.Storage/storageAccounts"
         platform = {
             "group": workspace.resource_group,
@@ -69,10 +69,10 @@ class LoopStack(Stack):
 
 
 @pytest.fixture(scope="module")
-def stack(local_azure, empty_workspace, tmp_path_factory):
+def stack(local_azure, warm_engine, empty_workspace, tmp_path_factory):
     """The loop, deployed."""
     folder = tmp_path_factory.mktemp("stack")
-    deployed = LoopStack(folder, local_azure, empty_workspace, retraining={"start": "job"})
+    deployed = LoopStack(folder, local_azure, warm_engine, empty_workspace, retraining={"start": "job"})
     deployed.said = deployed.run("up", "--yes", "--diff")
     return deployed
 

@@ -51,8 +51,8 @@ def counts(result: auto.UpResult | auto.RefreshResult | auto.DestroyResult) -> d
     return {kind: number for kind, number in (result.summary.resource_changes or {}).items() if number}
 
 
-def test_a_stack_lives_from_its_first_update_to_its_end(local_azure, tmp_path: Path):
-    stack = stack_in(tmp_path, local_azure.env)
+def test_a_stack_lives_from_its_first_update_to_its_end(local_azure, warm_engine, tmp_path: Path):
+    stack = stack_in(tmp_path, {**local_azure.env, **warm_engine})
     workspace = stack.workspace
     workspace.program = program({"team": "ml"}, "StorageV2")
     preview = stack.preview()
