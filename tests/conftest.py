@@ -26,6 +26,18 @@ if sys.dont_write_bytecode:
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(Path(sys.prefix) / "bytecode")
     sys.dont_write_bytecode = False
 
+#: Files that take longest, longest first: begun last, one of them would be all that one of two workers has left to do.
+LONGEST = (
+    "test_up",
+    "test_demo",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Has the files that take longest run first; stable, because all workers have to collect the same."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def warm_engine() -> Generator[dict[str, str]]:
