@@ -86,7 +86,8 @@ class Arm:
                 return self._list(call, target)
             if call.method == "POST":
                 return await self._act(call, target)
-            raise ArmError(405, "MethodNotAllowed", f"{call.method} is not allowed for '{call.path}'.")
+            # Azure has a few of those (``PUT …/connections/NAME/sharedkey``).
+            raise unsupported(f"{call.method} of '{self._type_below(target)}'")
         resource_id = target.resource
         kind = self._catalog.of(resource_id.type)
         self._rules.check_supported(resource_id.parent)

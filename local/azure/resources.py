@@ -17,26 +17,67 @@ from local.settings import SUBSCRIPTION_ID, TENANT_ID
 if TYPE_CHECKING:
     from local.azure.azure import Azure
 
+#: Azure's public regions: name → as shown.
 LOCATIONS = {
     "westeurope": "West Europe",
     "northeurope": "North Europe",
     "germanywestcentral": "Germany West Central",
+    "germanynorth": "Germany North",
     "swedencentral": "Sweden Central",
+    "swedensouth": "Sweden South",
     "switzerlandnorth": "Switzerland North",
+    "switzerlandwest": "Switzerland West",
     "francecentral": "France Central",
+    "francesouth": "France South",
     "uksouth": "UK South",
+    "ukwest": "UK West",
+    "norwayeast": "Norway East",
+    "norwaywest": "Norway West",
+    "italynorth": "Italy North",
+    "spaincentral": "Spain Central",
+    "polandcentral": "Poland Central",
+    "austriaeast": "Austria East",
+    "belgiumcentral": "Belgium Central",
     "eastus": "East US",
     "eastus2": "East US 2",
     "centralus": "Central US",
+    "northcentralus": "North Central US",
     "southcentralus": "South Central US",
+    "westcentralus": "West Central US",
     "westus": "West US",
     "westus2": "West US 2",
     "westus3": "West US 3",
     "canadacentral": "Canada Central",
+    "canadaeast": "Canada East",
+    "mexicocentral": "Mexico Central",
+    "brazilsouth": "Brazil South",
+    "brazilsoutheast": "Brazil Southeast",
+    "chilecentral": "Chile Central",
     "australiaeast": "Australia East",
+    "australiasoutheast": "Australia Southeast",
+    "australiacentral": "Australia Central",
+    "australiacentral2": "Australia Central 2",
+    "newzealandnorth": "New Zealand North",
     "japaneast": "Japan East",
+    "japanwest": "Japan West",
+    "koreacentral": "Korea Central",
+    "koreasouth": "Korea South",
+    "eastasia": "East Asia",
     "southeastasia": "Southeast Asia",
+    "indonesiacentral": "Indonesia Central",
+    "malaysiawest": "Malaysia West",
+    "centralindia": "Central India",
+    "southindia": "South India",
+    "westindia": "West India",
+    "uaenorth": "UAE North",
+    "uaecentral": "UAE Central",
+    "qatarcentral": "Qatar Central",
+    "israelcentral": "Israel Central",
+    "southafricanorth": "South Africa North",
+    "southafricawest": "South Africa West",
 }
+#: Regions that Azure tries things in, and that its documentation names: taken, not listed.
+_EARLY = ("centraluseuap", "eastus2euap", "eastusstg", "southcentralusstg")
 _NAME = re.compile(r"[\w().-]{0,89}[\w()-]")
 
 
@@ -49,7 +90,7 @@ def check_location(body: Json) -> None:
     location = body.get("location")
     if not location:
         raise bad_request("The location property is required for this definition.", code="LocationRequired")
-    if location not in LOCATIONS and location != "global":
+    if location not in LOCATIONS and location not in _EARLY and location != "global":
         raise bad_request(
             f"The provided location '{location}' is not available. Available: {', '.join(sorted(LOCATIONS))}.",
             code="LocationNotAvailableForResourceType",

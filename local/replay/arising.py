@@ -54,6 +54,79 @@ _CONNECTION = Arising(
     ),
     "$parent/privateEndpointConnections",
 )
+_SUBNET = {"id": f"{_NET}/virtualNetworks/replay-vnet/subnets/default"}
+
+
+def _balancer(segment: str) -> Arising:
+    """A part of a load balancer arises with the balancer; the parts refer to each other."""
+    names = dict.fromkeys(("frontendIPConfigurations", "backendAddressPools", "probes", "outboundRules"), "replay")
+    names |= {"loadBalancingRules": "replay", "inboundNatRules": "replay-nat", segment: "$name"}
+
+    def of(kind: str) -> Json:
+        return {"id": f"$parent/{kind}/{names[kind]}"}
+
+    ports = {"protocol": "Tcp", "frontendPort": 80, "backendPort": 80}
+    frontend, pool = of("frontendIPConfigurations"), of("backendAddressPools")
+    properties: Json = {
+        "frontendIPConfigurations": [{"properties": {"subnet": _SUBNET}}],
+        "backendAddressPools": [{"properties": {}}],
+        "probes": [{"properties": {"protocol": "Http", "port": 80, "requestPath": "/"}}],
+        "loadBalancingRules": [
+            {
+                "properties": {
+                    **ports,
+                    "frontendIPConfiguration": frontend,
+                    "backendAddressPool": pool,
+                    "probe": of("probes"),
+                }
+            }
+        ],
+        "inboundNatRules": [{"properties": {**ports, "frontendPort": 3389, "frontendIPConfiguration": frontend}}],
+        "outboundRules": [
+            {
+                "properties": {
+                    "protocol": "All",
+                    "frontendIPConfigurations": [frontend],
+                    "backendAddressPool": pool,
+                }
+            }
+        ],
+    }
+    named = {kind: [{"name": names[kind], **one} for one in items] for kind, items in properties.items()}
+    body = {"location": "westeurope", "sku": {"name": "Standard"}, "properties": named}
+    return Arising((Step("PUT", "$parent", body),))
+
+
+_INTERFACE_ADDRESS = Arising(
+    (
+        Step(
+            "PUT",
+            "$parent",
+            {
+                "location": "westeurope",
+                "properties": {"ipConfigurations": [{"name": "$name", "properties": {"subnet": _SUBNET}}]},
+            },
+        ),
+    )
+)
+_LINK_CONNECTION = Arising(
+    (
+        Step(
+            "PUT",
+            f"{_NET}/privateEndpoints/replay-endpoint",
+            {
+                "location": "westeurope",
+                "properties": {
+                    "subnet": _SUBNET,
+                    "manualPrivateLinkServiceConnections": [
+                        {"name": "replay", "properties": {"privateLinkServiceId": "$parent"}}
+                    ],
+                },
+            },
+        ),
+    ),
+    "$parent/privateEndpointConnections",
+)
 #: The private link group of each type that can have private endpoints.
 KINDS: dict[str, str] = {
     "microsoft.containerregistry/registries": "registry",
@@ -67,6 +140,19 @@ KINDS: dict[str, str] = {
 }
 ARISING: dict[str, Arising] = {
     **{f"{kind}/privateendpointconnections": _CONNECTION for kind in KINDS},
+    **{
+        f"microsoft.network/loadbalancers/{segment.lower()}": _balancer(segment)
+        for segment in (
+            "frontendIPConfigurations",
+            "backendAddressPools",
+            "probes",
+            "loadBalancingRules",
+            "inboundNatRules",
+            "outboundRules",
+        )
+    },
+    "microsoft.network/networkinterfaces/ipconfigurations": _INTERFACE_ADDRESS,
+    "microsoft.network/privatelinkservices/privateendpointconnections": _LINK_CONNECTION,
     "microsoft.keyvault/locations/deletedvaults": Arising(
         (
             Step(

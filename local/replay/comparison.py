@@ -10,8 +10,8 @@ Fair to the documentation, in general:
 - ``nextLink`` is there only while there is a next page;
 - elements of a list are found by their name (or id) where they have one, by place otherwise; where a documented name is
   unknown here, the element must at least look like one of ours;
-- an element that only names a resource of a type which local Azure doesn't serve (a virtual machine's network interface)
-  can't be there;
+- an element that only names a resource of a type which local Azure doesn't serve (a virtual machine's network interface),
+  or nothing (a misspelt id), can't be there;
 - keys that are ids ignore case, as Azure does;
 - tags that a request doesn't set don't come back from it; what is set comes back as sent or as documented;
 - a resource's own id and name are those asked for, whatever the documentation calls it.

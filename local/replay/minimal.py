@@ -2,7 +2,7 @@
 
 A type that isn't here is made from a documented PUT of the replayed folder, else from ``{"location", "properties"}``.
 ``$group`` is the id of the resource group that the resource is in, ``$subscription`` the subscription's, ``$tenant`` the
-tenant's GUID: an id below them is made first, as every id in a body is.
+tenant's GUID, ``$number`` a number from 1 to 250 that follows from the resource's name: an id below them is made first, as every id in a body is.
 """
 
 from __future__ import annotations
@@ -113,6 +113,7 @@ MINIMAL: dict[str, Json] = {
         "properties": {"authMode": "AADToken"},
     },
     "Microsoft.ManagedIdentity/userAssignedIdentities": _IN,
+    "Microsoft.Network/loadBalancers": {**_IN, "sku": {"name": "Standard"}, "properties": {}},
     "Microsoft.Network/networkSecurityGroups": {**_IN, "properties": {}},
     "Microsoft.Network/privateDnsZones": {"location": "global", "properties": {}},
     "Microsoft.Network/privateEndpoints": {
@@ -142,7 +143,12 @@ MINIMAL: dict[str, Json] = {
             "addressSpace": {"addressPrefixes": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]}
         },
     },
-    "Microsoft.Network/virtualNetworks/subnets": {"properties": {"addressPrefix": "10.0.0.0/16"}},
+    "Microsoft.Network/virtualNetworks/subnets": {
+        "properties": {
+            "addressPrefix": "10.$number.0.0/24",
+            "privateLinkServiceNetworkPolicies": "Disabled",
+        }
+    },
     "Microsoft.OperationalInsights/workspaces": {**_IN, "properties": {"sku": {"name": "PerGB2018"}}},
     "Microsoft.Storage/storageAccounts": {
         **_IN,

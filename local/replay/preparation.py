@@ -8,17 +8,20 @@ one (``minimal.py``). What can't be made is noted: the example's own request sho
 from __future__ import annotations
 
 import copy
+import ipaddress
 import re
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
 from local.replay.arising import ARISING, KINDS
 from local.replay.minimal import ANYTHING, MINIMAL
+from local.replay.referring import REFERRING, UNDER_KEY
 from local.settings import SUBSCRIPTION_ID, TENANT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from local.azure.resource_type import ResourceId
     from local.replay.arising import Arising
@@ -31,6 +34,10 @@ _MINIMAL = {name.lower(): body for name, body in MINIMAL.items()}
 #: How deep what is referred to may refer itself.
 _DEPTH = 8
 _API_VERSION = "2024-05-01"
+#: Types of what refers that are resources of their own; other documented ids name a part of the one before.
+_WHOLE = frozenset(
+    other for _, _, other in REFERRING if not other.endswith(("/ipconfigurations", "/frontendipconfigurations"))
+)
 
 
 class Library:
@@ -48,8 +55,11 @@ class Library:
             if example.method == "PUT" and isinstance(example.body, dict):
                 self._puts.setdefault(kind, []).append(example)
 
-    def bodies(self, resource_id: ResourceId, documented: Any) -> Iterator[Json]:
-        """Bodies that may make a resource, the likeliest first: what is documented, alone and over others that do."""
+    def bodies(self, resource_id: ResourceId, documented: Any, near: Sequence[str] = ()) -> Iterator[Json]:
+        """Bodies that may make a resource, the likeliest first: what is documented, alone and over others that do.
+
+        ``near``: addresses that what refers to it wants, if it is a subnet.
+        """
         kind = resource_id.type.lower()
         name = f"/{resource_id.name.lower()}"
         known = [
@@ -57,6 +67,8 @@ class Library:
             for put in sorted(self._puts.get(kind, []), key=lambda put: not put.path.lower().endswith(name))
         ]
         least = [filled(_MINIMAL[kind], resource_id)] if kind in _MINIMAL else []
+        if kind.endswith("/virtualnetworks/subnets") and not isinstance(documented, dict):
+            yield from (over({"properties": {"addressPrefix": prefix}}, least[0]) for prefix in _prefixes(near))
         others = [*known, *least] if isinstance(documented, dict) else [*least, *known]
         if isinstance(documented, dict):
             shown = self.writable.of(kind, documented)
@@ -84,7 +96,9 @@ def filled(body: Any, resource_id: ResourceId, **more: str) -> Any:
     if isinstance(body, str):
         subscription = f"/subscriptions/{SUBSCRIPTION_ID}"
         group = f"{subscription}/resourceGroups/{resource_id.resource_group or 'replay'}"
-        values = {"group": group, "subscription": subscription, "tenant": TENANT_ID, **more}
+        number = str(zlib.crc32(resource_id.name.lower().encode()) % 250 + 1)
+        known = {"group": group, "subscription": subscription, "tenant": TENANT_ID, "number": number}
+        values = {**known, **more}
         return re.sub(r"\$(\w+)", lambda found: values.get(found[1], found[0]), body)
     if isinstance(body, list):
         return [filled(item, resource_id, **more) for item in body]
@@ -98,6 +112,37 @@ def over(upper: Any, lower: Any) -> Any:
     if not isinstance(upper, dict) or not isinstance(lower, dict):
         return upper
     return {**lower, **{key: over(value, lower.get(key)) for key, value in upper.items()}}
+
+
+def _prefixes(near: Sequence[str]) -> list[str]:
+    """The ranges that hold some addresses, one /24 each."""
+    return list(dict.fromkeys(str(ipaddress.ip_network(f"{address}/24", strict=False)) for address in near))
+
+
+def addresses(value: Any) -> Iterator[str]:
+    """Every private IPv4 address that a body asks for."""
+    if isinstance(value, list):
+        for item in value:
+            yield from addresses(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == "privateIPAddress" and isinstance(item, str) and re.fullmatch(r"[\d.]+", item):
+                yield item
+            else:
+                yield from addresses(item)
+
+
+def under(value: Any, wanted: str) -> Iterator[str]:
+    """Every id that stands under a key."""
+    if isinstance(value, list):
+        for item in value:
+            yield from under(item, wanted)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == wanted and isinstance(item, dict) and isinstance(item.get("id"), str):
+                yield item["id"]
+            else:
+                yield from under(item, wanted)
 
 
 def references(value: Any) -> Iterator[str]:
@@ -130,9 +175,56 @@ class Preparation:
 
     async def refer(self, body: Any, *, but: str = "", depth: int = 0) -> None:
         """Makes everything that a body refers to, except what is ``but`` or below it."""
+        for key, least in UNDER_KEY.items():
+            for reference in under(body, key):
+                await self.make(reference, filled(least, parse(reference)), depth=depth + 1)
+        near = list(addresses(body))
         for reference in references(body):
             if not (reference.lower() + "/").startswith(but.lower() + "/") or not but:
-                await self.make(reference, depth=depth + 1)
+                await self.make(reference, depth=depth + 1, near=near)
+
+    async def referring(self, path: str, documented: Any) -> None:
+        """Makes what refers to a resource, where the resource is documented to show it."""
+        properties = documented.get("properties") if isinstance(documented, dict) else None
+        kind = type_of(path)
+        for key, value in properties.items() if isinstance(properties, dict) and kind is not None else ():
+            for item in value if isinstance(value, list) else [value]:
+                if not isinstance(item, dict):
+                    continue
+                named = item.get("id")
+                shown = type_of(named) if isinstance(named, str) else None
+                body = REFERRING.get((str(kind), key, str(shown)))
+                if body is not None and isinstance(named, str):
+                    await self._refer_back(path, named, body)
+                elif isinstance(item.get("name"), str) and "properties" in item:
+                    await self.referring(f"{path}/{key}/{item['name']}", item)
+
+    def refers(self, path: str, documented: Any) -> bool:
+        """Whether a resource is documented to show what refers to it: it was there before, even if this is a PUT."""
+        properties = documented.get("properties") if isinstance(documented, dict) else None
+        kind = type_of(path)
+        return isinstance(properties, dict) and any(
+            isinstance(item, dict)
+            and isinstance(item.get("id"), str)
+            and (kind, key, type_of(item["id"])) in REFERRING
+            for key, value in properties.items()
+            for item in (value if isinstance(value, list) else [value])
+        )
+
+    async def _refer_back(self, path: str, named: str, body: Json) -> None:
+        """Makes one that refers; it has a name of its own, as documented ids are shared by several."""
+        parsed, target = parse(named), parse(path)
+        part = parsed.name
+        if parsed.type.lower() not in _WHOLE:
+            parsed = parse(parsed.parent)
+        if not parsed.key.startswith(f"{target.key}/"):
+            parsed = parse(f"{parsed.text}-{target.name}")
+        await self.parents(parsed.text)
+        sent = filled(body, parsed, this=path, part=part)
+        await self.refer(sent, but=path)
+        reply = await self._put(parsed.text, {"api-version": self._library.version(parsed.type)}, sent)
+        if reply.status >= 300:
+            self.failures[parsed.key] = reply.error
 
     async def parents(self, path: str, *, depth: int = 0) -> None:
         """Makes the group and the parents of a resource."""
@@ -142,7 +234,9 @@ class Preparation:
         if parsed.parent:
             await self.make(parsed.parent, depth=depth)
 
-    async def make(self, path: str, documented: Any = None, *, depth: int = 0) -> bool:
+    async def make(
+        self, path: str, documented: Any = None, *, depth: int = 0, near: Sequence[str] = ()
+    ) -> bool:
         """Makes a resource unless it is there; returns whether it is there now."""
         key = path.lower()
         if key in self._made:
@@ -161,22 +255,25 @@ class Preparation:
         if (arising := ARISING.get(parsed.type.lower())) is not None:
             made = await self._bring_about(parsed, arising)
         else:
-            made = await self._put_any(parsed, documented, depth)
+            made = await self._put_any(parsed, documented, depth, near)
         if made:
             del self.failures[key]
             self._made.add(key)
         return made
 
-    async def _put_any(self, resource_id: ResourceId, documented: Any, depth: int) -> bool:
+    async def _put_any(
+        self, resource_id: ResourceId, documented: Any, depth: int, near: Sequence[str]
+    ) -> bool:
         """PUTs a resource unless it is there; notes why, where that can't be."""
         path, key = resource_id.text, resource_id.key
         version = {"api-version": self._library.version(resource_id.type)}
         if documented is None and (await self._world.send("GET", path, version)).status == 200:
             return True
         why = ""
-        for body in self._library.bodies(resource_id, documented):
+        for body in self._library.bodies(resource_id, documented, near):
             sent = copy.deepcopy(body)
             await self.refer(sent, but=path, depth=depth)
+            sent = self._without_failures(sent)
             reply = await self._put(path, version, sent)
             if reply.status < 300:
                 return True
@@ -204,7 +301,7 @@ class Preparation:
             )
             if step.method == "PUT":
                 await self.parents(path)
-            await self.refer(body)
+            await self.refer(body, but=path)
             version = {"api-version": self._library.version(type_of(path) or "")}
             reply = await self._world.send(step.method, path, version, body)
             if reply.status < 300:
@@ -224,6 +321,22 @@ class Preparation:
             return False
         self.names[resource_id.name] = str(found[0]["name"])
         return True
+
+    def _without_failures(self, body: Any) -> Any:
+        """A body without the references of its lists that lead nowhere."""
+        if isinstance(body, dict):
+            return {key: self._without_failures(item) for key, item in body.items()}
+        if isinstance(body, list):
+            return [self._without_failures(item) for item in body if not self._nowhere(item)]
+        return body
+
+    def _nowhere(self, item: Any) -> bool:
+        named = item.get("id") if isinstance(item, dict) and len(item) == 1 else None
+        return (
+            isinstance(named, str)
+            and named.startswith("/subscriptions/")
+            and (type_of(named) is None or named.lower() in self.failures)
+        )
 
     async def _put(self, path: str, version: Json, body: Json) -> Reply:
         reply = await self._world.send("PUT", path, version, body)

@@ -125,11 +125,16 @@ async def _prepare(preparation: Preparation, example: Example, target: Aim) -> N
             await preparation.make(target.resource, _before(example.answer, example.body))
         elif example.method != "PUT":
             await preparation.make(target.resource, example.answer)
+        if example.answer is not None and example.method != "DELETE":
+            if example.method == "PUT" and preparation.refers(target.resource, example.answer):
+                await preparation.make(target.resource, example.body)
+            await preparation.referring(target.resource, example.answer)
     else:
         await _prepare_scope(preparation, target.scope)
         if example.method == "GET":
             for path, item in elements(example):
                 await preparation.make(path, item)
+                await preparation.referring(path, item)
     await preparation.refer(example.body, but=example.path)
 
 

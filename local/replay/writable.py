@@ -74,7 +74,9 @@ class Writable:
                 tree = _joined(tree, self._of_properties(self._facts.resource(token).inputs, ()))
             kept = _kept(documented, _joined(tree, self._asked.get(kind, {})))
         elif kind in self._asked:
-            kept = _kept(documented, _joined(self._asked[kind], dict.fromkeys(("location", "tags"))))
+            tree = _joined(self._asked[kind], dict.fromkeys(("location", "tags")))
+            # Network's read-only keys are few and known; its examples of requests show few of the others.
+            kept = _kept(documented, tree, more=kind.startswith("microsoft.network/"))
         else:
             kept = _without_computed(documented)
         return {
@@ -142,13 +144,20 @@ def _joined(one: Tree, other: Tree) -> Tree:
     return joined
 
 
-def _kept(value: Any, tree: Tree) -> Any:
-    """What of ``value`` is in ``tree``. A map with names of its own (tags) is one whose tree has none of its keys."""
+def _kept(value: Any, tree: Tree, *, more: bool = False) -> Any:
+    """What of ``value`` is in ``tree``. A map with names of its own (tags) is one whose tree has none of its keys.
+
+    ``more``: also what isn't in ``tree``, unless it is computed.
+    """
     if isinstance(value, list):
-        return [_kept(item, tree) for item in value]
+        return [_kept(item, tree, more=more) for item in value]
     if tree is _ANYTHING or not isinstance(value, dict):
         return value
-    return {key: _kept(item, tree[key]) for key, item in value.items() if key in tree}
+    return {
+        key: _kept(item, tree[key], more=more) if key in tree else _without_computed(item)
+        for key, item in value.items()
+        if key in tree or (more and key not in COMPUTED - {"name"})
+    }
 
 
 def _without_computed(value: Any) -> Any:

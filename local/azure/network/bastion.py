@@ -51,6 +51,7 @@ def _write(azure: Azure, resource_id: ResourceId, body: Json, properties: Json, 
     if sku not in _SKUS:
         raise bad_request(f"The SKU '{sku}' must be one of {', '.join(_SKUS)}.", code="InvalidBastionHostSku")
     body["sku"] = {"name": sku}
+    body.setdefault("zones", [])
     check_reference(azure, properties.get("virtualNetwork"))
     configurations = named(properties.get("ipConfigurations") or [], "ipConfigurations")
     if not configurations and not developer:

@@ -1,6 +1,7 @@
-"""The services that a subnet can be delegated to or endpoints of which it can have, as Azure lists them for every region.
+"""The services that a subnet can be delegated to or endpoints of which it can have, and the BGP communities of regions.
 
-Names and actions: learn.microsoft.com, "Subnet delegation overview" and "Virtual network service endpoints".
+From learn.microsoft.com: "Subnet delegation overview", "Virtual network service endpoints", "ExpressRoute routing
+requirements" (regional communities, private peering).
 """
 
 from __future__ import annotations
@@ -43,6 +44,55 @@ ENDPOINT_SERVICES = (
     "Microsoft.Storage.Global",
     "Microsoft.Web",
 )
+
+#: region → its BGP community
+COMMUNITIES: Mapping[str, str] = {
+    region: f"12076:500{number}"
+    for region, number in {
+        "eastus": "04",
+        "eastus2": "05",
+        "westus": "06",
+        "westus2": "26",
+        "westus3": "44",
+        "westcentralus": "27",
+        "northcentralus": "07",
+        "southcentralus": "08",
+        "centralus": "09",
+        "canadacentral": "20",
+        "canadaeast": "21",
+        "brazilsouth": "14",
+        "northeurope": "03",
+        "westeurope": "02",
+        "uksouth": "24",
+        "ukwest": "25",
+        "francecentral": "30",
+        "francesouth": "31",
+        "switzerlandnorth": "38",
+        "switzerlandwest": "39",
+        "germanynorth": "40",
+        "germanywestcentral": "41",
+        "norwayeast": "42",
+        "norwaywest": "43",
+        "eastasia": "10",
+        "southeastasia": "11",
+        "japaneast": "12",
+        "japanwest": "13",
+        "australiaeast": "15",
+        "australiasoutheast": "16",
+        "australiacentral": "32",
+        "australiacentral2": "33",
+        "southindia": "19",
+        "westindia": "18",
+        "centralindia": "17",
+        "koreasouth": "28",
+        "koreacentral": "29",
+        "newzealandnorth": "59",
+        "southafricanorth": "34",
+        "southafricawest": "35",
+        "uaenorth": "36",
+        "uaecentral": "37",
+    }.items()
+}
 
 
 def actions(service: str) -> list[str]:

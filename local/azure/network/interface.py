@@ -51,7 +51,10 @@ def placed(
             check_reference(azure, properties.get(key))
         subnet_id = str((properties.get("subnet") or {}).get("id") or "")
         subnet = azure.store.get(subnet_id)
-        if subnet is not None:
+        block = "/" in str(properties.get("privateIPAddress")) or properties.get(
+            "privateIPAddressPrefixLength"
+        )
+        if subnet is not None and not block:
             known = before.get(str(one.get("name"))) or {}
             wanted = properties.get("privateIPAddress") or (
                 known.get("privateIPAddress")

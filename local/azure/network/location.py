@@ -13,7 +13,7 @@ from local.azure.errors import bad_request
 from local.azure.network import name
 from local.azure.network.delegation import DELEGATIONS, ENDPOINT_SERVICES
 from local.azure.network.private_link import TARGETS
-from local.azure.network.public_address import label_taken
+from local.azure.network.public_address import domain, label_taken
 from local.azure.resource_type import Answer, Call, Json, Route
 from local.settings import SUBSCRIPTION_ID
 
@@ -136,7 +136,7 @@ async def _check_label(azure: Azure, call: Call) -> Answer:
     if not label:
         raise bad_request("The query needs domainNameLabel.", code="MissingQueryParameter")
     location = call.captured["location"].replace(" ", "").lower()
-    return Answer(200, {"available": label_taken(azure, label, location) is None})
+    return Answer(200, {"available": label_taken(azure, domain(label, location)) is None})
 
 
 def _route(action: str, handle: Any, *, grouped: bool = False) -> Route:

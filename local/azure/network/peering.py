@@ -1,14 +1,15 @@
 """Microsoft.Network: peerings of virtual networks.
 
 Scope: both directions with Azure's states (Initiated until the other side has one too, Connected, Disconnected when the other
-side is gone), address spaces that overlap, gateway transit. Omitted: nothing is routed.
+side is gone), address spaces that overlap, gateway transit. Omitted: nothing is routed; peerings of single subnets
+are 501.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from local.azure.errors import bad_request
+from local.azure.errors import bad_request, unsupported
 from local.azure.network.name import PEERING
 from local.azure.network.record import given, kept
 from local.azure.network.reference import check_reference, networks, prefixes_of, same
@@ -52,6 +53,8 @@ def _checked(
     if not remote:
         raise bad_request(f"Peering '{name}' needs remoteVirtualNetwork.", code="InvalidRequestFormat")
     check_reference(azure, remote)
+    if properties.get("peerCompleteVnets") is False:
+        raise unsupported("A peering of single subnets (peerCompleteVnets: false)")
     if same(remote, network_id):
         raise bad_request(
             f"Cannot create or update peering {name}: a virtual network cannot be peered with itself.",
@@ -76,7 +79,7 @@ def _checked(
     )
     for one in networks(prefixes_of(space), "the network"):
         for other in theirs:
-            if properties.get("peerCompleteVnets", True) and one.overlaps(other):
+            if one.overlaps(other):
                 raise bad_request(
                     f"Cannot create or update peering {name}. Virtual networks {network_id} and {remote['id']} cannot be "
                     f"peered because their address spaces overlap. Overlapping address prefixes: {one}, {other}.",

@@ -112,6 +112,26 @@ TARGETS = {
             {"domain": {"domain": "{name}.{region}-1.eventgrid.azure.net"}},
             ("privatelink.eventgrid.azure.net",),
         ),
+        Target(
+            "Microsoft.Insights/privateLinkScopes",
+            {
+                "azuremonitor": {
+                    "api": "api.monitor.azure.com",
+                    "global_in_ai": "global.in.ai.monitor.azure.com",
+                    "profiler": "profiler.monitor.azure.com",
+                    "live": "live.monitor.azure.com",
+                    "snapshot": "snapshot.monitor.azure.com",
+                    "diagservices_query": "diagservices-query.monitor.azure.com",
+                }
+            },
+            (
+                "privatelink.monitor.azure.com",
+                "privatelink.oms.opinsights.azure.com",
+                "privatelink.ods.opinsights.azure.com",
+                "privatelink.agentsvc.azure-automation.net",
+                "privatelink.blob.core.windows.net",
+            ),
+        ),
         Target(CLUSTER, {"management": {"management": "{name}.privatelink.{region}.azmk8s.io"}}, ()),
     )
 }

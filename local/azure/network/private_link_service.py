@@ -1,7 +1,7 @@
 """Microsoft.Network: private link services: what others' private endpoints lead to.
 
 Scope: addresses, aliases, visibility and approval, the connections of endpoints (in ``private_link``). Omitted: nothing is
-connected.
+connected; the list of services that approve at once is 501.
 """
 
 from __future__ import annotations
@@ -92,17 +92,6 @@ async def _visible(azure: Azure, call: Call) -> Answer:
     return Answer(200, {"visible": any(_allows(one, "visibility") for one in found)})
 
 
-async def _approved(azure: Azure, call: Call) -> Answer:
-    """GET …/autoApprovedPrivateLinkServices: the services that approve this subscription's endpoints at once."""
-    location = call.captured["location"].replace(" ", "").lower()
-    found = [
-        {"privateLinkService": one.id}
-        for one in azure.store.of_type(LINK_SERVICE)
-        if one.body["location"] == location and _allows(one, "autoApproval")
-    ]
-    return Answer(200, {"value": found})
-
-
 def _route(name: str, handle: Any, method: str) -> Route:
     scope = r"/subscriptions/[^/]+(/resourceGroups/[^/]+)?/providers/Microsoft\.Network"
     path = rf"{scope}/locations/(?P<location>[^/]+)/{name}"
@@ -121,7 +110,4 @@ TYPES = (
         patch=False,
     ),
 )
-ROUTES = (
-    _route("checkPrivateLinkServiceVisibility", _visible, "POST"),
-    _route("autoApprovedPrivateLinkServices", _approved, "GET"),
-)
+ROUTES = (_route("checkPrivateLinkServiceVisibility", _visible, "POST"),)

@@ -6,12 +6,14 @@ what. Omitted: nothing answers at the addresses; DDoS protection's status is 501
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
+import uuid
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from local.azure.errors import ArmError, bad_request
+from local.azure.errors import bad_request
 from local.azure.network.name import (
     BASTION,
     FIREWALL,
@@ -24,6 +26,7 @@ from local.azure.network.name import (
 )
 from local.azure.network.record import before, kept
 from local.azure.network.reference import check_reference, in_use, mentions, users
+from local.settings import SUBSCRIPTION_ID, TENANT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +39,8 @@ _ADDRESSES_6 = ipaddress.ip_network("2001:db8::/112")
 _PREFIXES = ipaddress.ip_network("198.51.100.0/24")
 _PREFIXES_6 = ipaddress.ip_network("2001:db8:1::/112")
 _LABEL = re.compile(r"[a-z][a-z0-9-]{1,61}[a-z0-9]")
+#: DNS hashes of Azure are letters.
+_LETTERS = str.maketrans("0123456789", "ghjkmnpqrs")
 #: what can use a public address, with the lists its IP configurations are in
 _USERS = {
     INTERFACE: ("ipConfigurations",),
@@ -64,7 +69,7 @@ def _write_address(
     method = _method(body, properties)
     check_reference(azure, properties.get("publicIPPrefix"))
     if settings := properties.get("dnsSettings"):
-        properties["dnsSettings"] = _dns(azure, resource_id, str(body["location"]), settings)
+        properties["dnsSettings"] = _dns(azure, resource_id, str(body["location"]), settings, old)
     shown = {
         "publicIPAddressVersion": "IPv4",
         "idleTimeoutInMinutes": 4,
@@ -94,25 +99,29 @@ def _free_address(azure: Azure, properties: Json) -> str | None:
     return next((str(one) for one in pool.hosts() if str(one) not in taken), None)
 
 
-def domain(label: str, location: str) -> str:
-    """The name in Azure's DNS of a public address with a label."""
-    return f"{label}.{location}.cloudapp.azure.com"
+def domain(label: str, location: str, scope: str = "", owner: str = "") -> str:
+    """The name in Azure's DNS of a public address with a label.
+
+    With a scope that names may be used again in, a hash tells the label from others' (``owner``: the group's id).
+    """
+    if not scope:
+        return f"{label}.{location}.cloudapp.azure.com"
+    reuse = {"TenantReuse": TENANT_ID, "SubscriptionReuse": SUBSCRIPTION_ID, "ResourceGroupReuse": owner}
+    digest = hashlib.sha256(f"{scope}/{reuse.get(scope) or uuid.uuid4()}".lower().encode()).hexdigest()[:16]
+    return f"{label}.{digest.translate(_LETTERS)}.{location}.sysgen.cloudapp.azure.com"
 
 
-def label_taken(azure: Azure, label: str, location: str) -> Record | None:
-    """The public address that has a DNS label in a region."""
+def label_taken(azure: Azure, name: str) -> Record | None:
+    """The public address that has a name in Azure's DNS."""
     for record in azure.store.of_type(PUBLIC_ADDRESS):
         settings: Json = record.body["properties"].get("dnsSettings") or {}
-        if (
-            record.body.get("location") == location
-            and str(settings.get("domainNameLabel")).lower() == label.lower()
-        ):
+        if str(settings.get("fqdn")).lower() == name.lower():
             return record
     return None
 
 
-def _dns(azure: Azure, resource_id: ResourceId, location: str, settings: Json) -> Json:
-    label = str(settings.get("domainNameLabel") or "")
+def _dns(azure: Azure, resource_id: ResourceId, location: str, settings: Json, old: Record | None) -> Json:
+    label, scope = str(settings.get("domainNameLabel") or ""), str(settings.get("domainNameLabelScope") or "")
     if not label:
         return {key: value for key, value in settings.items() if key != "fqdn"}
     if not _LABEL.fullmatch(label):
@@ -121,14 +130,14 @@ def _dns(azure: Azure, resource_id: ResourceId, location: str, settings: Json) -
             f"^{_LABEL.pattern}$.",
             code="InvalidDomainNameLabel",
         )
-    other = label_taken(azure, label, location)
+    known: Json = before(old).get("dnsSettings") or {}
+    if known.get("domainNameLabel") == label and known.get("domainNameLabelScope", "") == scope:
+        return {**settings, "fqdn": known["fqdn"]}
+    name = domain(label, location, scope, resource_id.parent)
+    other = label_taken(azure, name)
     if other is not None and other.id.lower() != resource_id.key:
-        raise ArmError(
-            400,
-            "DnsRecordInUse",
-            f"DNS record {domain(label, location)} is already used by another public IP.",
-        )
-    return {**settings, "fqdn": domain(label, location)}
+        raise bad_request(f"DNS record {name} is already used by another public IP.", code="DnsRecordInUse")
+    return {**settings, "fqdn": name}
 
 
 def address_users(azure: Azure, address_id: str) -> Iterator[str]:
@@ -166,7 +175,10 @@ def _keep_used_address(azure: Azure, record: Record) -> None:
 def _write_prefix(azure: Azure, _id: ResourceId, body: Json, properties: Json, old: Record | None) -> Json:
     body["sku"] = {"name": "Standard", "tier": "Regional", **(body.get("sku") or {})}
     shown: Json = {"publicIPAddressVersion": "IPv4", "ipTags": [], **properties}
-    shown.pop("publicIPAddresses", None)
+    for key in ("publicIPAddresses", "ipPrefix", "loadBalancerFrontendIpConfiguration"):
+        shown.pop(key, None)
+    # Zone-redundant unless asked otherwise, as of Azure's regions with zones.
+    body.setdefault("zones", ["1", "2", "3"])
     six = shown["publicIPAddressVersion"] == "IPv6"
     longest, shortest = (127, 124) if six else (31, 28)
     length = int(shown.get("prefixLength") or 0)
@@ -199,7 +211,17 @@ def _write_prefix(azure: Azure, _id: ResourceId, body: Json, properties: Json, o
 
 def _read_prefix(azure: Azure, record: Record, properties: Json) -> Json:
     found = users(azure, record.id, (PUBLIC_ADDRESS,))
-    return {**properties, "publicIPAddresses": [{"id": user.id} for user in found]} if found else properties
+    shown = (
+        {**properties, "publicIPAddresses": [{"id": user.id} for user in found]}
+        if found
+        else dict(properties)
+    )
+    for balancer in azure.store.of_type(LOAD_BALANCER):
+        for one in balancer.body["properties"].get("frontendIPConfigurations") or []:
+            if mentions((one.get("properties") or {}).get("publicIPPrefix"), record.id.lower()):
+                frontend = f"{balancer.id}/frontendIPConfigurations/{one['name']}"
+                shown["loadBalancerFrontendIpConfiguration"] = {"id": frontend}
+    return shown
 
 
 def _keep_used_prefix(azure: Azure, record: Record) -> None:

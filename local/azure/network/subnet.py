@@ -50,6 +50,14 @@ _SMALLEST = 29
 #: Azure keeps the first four addresses of a subnet, and the last.
 _KEPT = 4
 PARTS = (Part("delegations", {"actions": []}),)
+_READ_ONLY = (
+    "ipConfigurations",
+    "ipConfigurationProfiles",
+    "privateEndpoints",
+    "purpose",
+    "resourceNavigationLinks",
+    "serviceAssociationLinks",
+)
 _REFERENCES = ("networkSecurityGroup", "natGateway", "routeTable")
 
 
@@ -100,7 +108,7 @@ def completed(azure: Azure, properties: Json) -> Json:
         "privateLinkServiceNetworkPolicies": "Enabled",
         **properties,
     }
-    for key in ("ipConfigurations", "privateEndpoints", "purpose", "ipConfigurationProfiles"):
+    for key in _READ_ONLY:
         shown.pop(key, None)
     shown["delegations"] = [_delegated(one) for one in shown["delegations"]]
     if "serviceEndpoints" in shown:
@@ -226,9 +234,12 @@ def keep_used(azure: Azure, record: Record) -> None:
 
 def read(azure: Azure, record: Record, properties: Json) -> Json:
     """Adds who has addresses in a subnet."""
-    shown = dict(properties)
-    if found := [{"id": owner} for owner, _ in allocations(azure, record.id)]:
-        shown["ipConfigurations"] = found
+    shown = {
+        **properties,
+        "ipConfigurations": [{"id": owner} for owner, _ in allocations(azure, record.id)],
+        "resourceNavigationLinks": [],
+        "serviceAssociationLinks": [],
+    }
     endpoints = [
         {"id": endpoint.id}
         for endpoint in azure.store.of_type(ENDPOINT)

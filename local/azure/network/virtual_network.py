@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import bad_request, not_found
 from local.azure.network import peering, subnet
+from local.azure.network.delegation import COMMUNITIES
 from local.azure.network.name import PEERING, SUBNET, VIRTUAL_NETWORK
 from local.azure.network.record import Children, kept
 from local.azure.network.reference import check_reference, networks, prefixes_of, within
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _HOST = re.compile(r"management\.azure\.com")
 
 
-def _write(azure: Azure, resource_id: ResourceId, _body: Json, properties: Json, _old: Record | None) -> Json:
+def _write(azure: Azure, resource_id: ResourceId, body: Json, properties: Json, _old: Record | None) -> Json:
     space = prefixes_of(properties.get("addressSpace") or {})
     if not space and not (properties.get("addressSpace") or {}).get("ipamPoolPrefixAllocations"):
         raise bad_request(
@@ -52,6 +53,9 @@ def _write(azure: Azure, resource_id: ResourceId, _body: Json, properties: Json,
                         f"The address space of '{resource_id.name}' does not hold its subnet '{found.name}' ({prefix}).",
                         code="NetcfgInvalidSubnet",
                     )
+    if communities := properties.get("bgpCommunities"):
+        region = COMMUNITIES.get(str(body["location"]))
+        properties["bgpCommunities"] = {**communities, **({"regionalCommunity": region} if region else {})}
     return {"enableDdosProtection": False, **properties}
 
 
