@@ -104,7 +104,17 @@ _INTERFACE_ADDRESS = Arising(
             "$parent",
             {
                 "location": "westeurope",
-                "properties": {"ipConfigurations": [{"name": "$name", "properties": {"subnet": _SUBNET}}]},
+                "properties": {
+                    "ipConfigurations": [
+                        {
+                            "name": "$name",
+                            "properties": {
+                                "subnet": _SUBNET,
+                                "virtualNetworkTaps": [{"id": f"{_NET}/virtualNetworkTaps/replay-tap"}],
+                            },
+                        }
+                    ]
+                },
             },
         ),
     )

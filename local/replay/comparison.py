@@ -155,6 +155,8 @@ class _Comparison:
         if isinstance(value, list):
             return bool(value) and all(self._only_unserved(item) for item in value)
         if isinstance(value, dict) and isinstance(named := value.get("id"), str):
+            if named.startswith("/subscriptions/") and type_of(named) is None:
+                return True  # misspelt ("…/provders/…"), so nowhere
             return any(not self._terms.serves(kind) for kind in _types_of(named))
         return False
 

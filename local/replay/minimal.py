@@ -114,6 +114,17 @@ MINIMAL: dict[str, Json] = {
     },
     "Microsoft.ManagedIdentity/userAssignedIdentities": _IN,
     "Microsoft.Network/loadBalancers": {**_IN, "sku": {"name": "Standard"}, "properties": {}},
+    "Microsoft.Network/networkInterfaces": {
+        **_IN,
+        "properties": {
+            "ipConfigurations": [
+                {
+                    "name": "replay",
+                    "properties": {"subnet": {"id": f"{_NET}/virtualNetworks/replay-vnet/subnets/default"}},
+                }
+            ]
+        },
+    },
     "Microsoft.Network/networkSecurityGroups": {**_IN, "properties": {}},
     "Microsoft.Network/privateDnsZones": {"location": "global", "properties": {}},
     "Microsoft.Network/privateEndpoints": {
@@ -128,6 +139,21 @@ MINIMAL: dict[str, Json] = {
                         "privateLinkServiceId": "$group/providers/Microsoft.Storage/storageAccounts/replaystorage",
                     },
                 }
+            ],
+        },
+    },
+    "Microsoft.Network/privateLinkServices": {
+        **_IN,
+        "properties": {
+            "fqdns": ["one.replay.example", "two.replay.example", "three.replay.example"],
+            "ipConfigurations": [
+                {
+                    "name": "replay",
+                    "properties": {"subnet": {"id": f"{_NET}/virtualNetworks/replay-vnet/subnets/service"}},
+                }
+            ],
+            "loadBalancerFrontendIpConfigurations": [
+                {"id": f"{_NET}/loadBalancers/replay-balancer/frontendIPConfigurations/replay"}
             ],
         },
     },

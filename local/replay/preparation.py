@@ -119,6 +119,12 @@ def _prefixes(near: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(str(ipaddress.ip_network(f"{address}/24", strict=False)) for address in near))
 
 
+def _endpoint(connection: Any) -> str:
+    """The name of the private endpoint that a connection shows."""
+    properties: Any = (connection.get("properties") if isinstance(connection, dict) else None) or {}
+    return str((properties.get("privateEndpoint") or {}).get("id") or "").rpartition("/")[2]
+
+
 def addresses(value: Any) -> Iterator[str]:
     """Every private IPv4 address that a body asks for."""
     if isinstance(value, list):
@@ -191,7 +197,8 @@ class Preparation:
             for item in value if isinstance(value, list) else [value]:
                 if not isinstance(item, dict):
                     continue
-                named = item.get("id")
+                endpoint = (item.get("properties") or {}).get("privateEndpoint") or {}
+                named = endpoint.get("id") or item.get("id")
                 shown = type_of(named) if isinstance(named, str) else None
                 body = REFERRING.get((str(kind), key, str(shown)))
                 if body is not None and isinstance(named, str):
@@ -253,7 +260,7 @@ class Preparation:
         if parsed.type != RESOURCE_GROUP:
             await self.parents(path, depth=depth)
         if (arising := ARISING.get(parsed.type.lower())) is not None:
-            made = await self._bring_about(parsed, arising)
+            made = await self._bring_about(parsed, arising, documented)
         else:
             made = await self._put_any(parsed, documented, depth, near)
         if made:
@@ -286,7 +293,7 @@ class Preparation:
         self.failures[key] = why
         return False
 
-    async def _bring_about(self, resource_id: ResourceId, arising: Arising) -> bool:
+    async def _bring_about(self, resource_id: ResourceId, arising: Arising, documented: Any) -> bool:
         """Does what a resource arises from, and finds out its name."""
         parent_type = resource_id.type.lower().rpartition("/")[0]
         values = {
@@ -320,6 +327,9 @@ class Preparation:
             self.failures[resource_id.key] = f"nothing arose: {reply.error}"
             return False
         self.names[resource_id.name] = str(found[0]["name"])
+        theirs, ours = _endpoint(documented), _endpoint(found[0])
+        if theirs and ours:
+            self.names[theirs] = ours
         return True
 
     def _without_failures(self, body: Any) -> Any:

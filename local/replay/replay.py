@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from local.azure.errors import ArmError
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
+from local.replay.arising import ARISING
 from local.replay.comparison import Difference, Terms, differences, statuses, type_of
 from local.replay.preparation import Preparation
 
@@ -123,7 +124,7 @@ async def _prepare(preparation: Preparation, example: Example, target: Aim) -> N
         await preparation.parents(target.resource)
         if example.method == "PATCH":
             await preparation.make(target.resource, _before(example.answer, example.body))
-        elif example.method != "PUT":
+        elif example.method != "PUT" or parse(target.resource).type.lower() in ARISING:
             await preparation.make(target.resource, example.answer)
         if example.answer is not None and example.method != "DELETE":
             if example.method == "PUT" and preparation.refers(target.resource, example.answer):

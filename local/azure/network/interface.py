@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from local.azure.azure import Azure
     from local.azure.resource_type import Json, Record, ResourceId
 
+#: what makes interfaces of its own
+OWNERS = ("privateEndpoint", "privateLinkService")
 _PARTS = (
     Part(
         "ipConfigurations",
@@ -71,10 +73,9 @@ def placed(
 
 
 def _write(azure: Azure, resource_id: ResourceId, _body: Json, properties: Json, old: Record | None) -> Json:
-    if old is not None and old.body["properties"].get("privateEndpoint"):
+    if old is not None and (owner := owner_of(old.body["properties"])) is not None:
         raise bad_request(
-            f"Network interface {resource_id.text} belongs to a private endpoint and cannot be updated; change its tags by "
-            "PATCH.",
+            f"Network interface {resource_id.text} belongs to {owner} and cannot be updated; change its tags by PATCH.",
             code="CannotModifyNicAttachedToPrivateEndpoint",
         )
     configurations = named(properties.get("ipConfigurations") or [], "ipConfigurations")
@@ -121,46 +122,46 @@ def _settings(properties: Json) -> Json:
     }
 
 
-def of_endpoint(endpoint: Record, name: str, subnet_id: str, members: list[Json]) -> Json:
-    """The body of the interface that Azure makes for a private endpoint; ``members``: fqdn, address, group, member."""
-    configurations = [
-        {
-            "name": member["name"],
-            "properties": {
-                "privateIPAddress": member["address"],
-                "privateIPAllocationMethod": member["method"],
-                "privateIPAddressVersion": "IPv4",
-                "subnet": {"id": subnet_id},
-                "primary": at == 0,
-                "privateLinkConnectionProperties": {
-                    "groupId": member["group"],
-                    "requiredMemberName": member["member"],
-                    "fqdns": member["fqdns"],
-                },
-            },
-        }
-        for at, member in enumerate(members)
-    ]
+def of_owner(owner: Record, key: str, name: str, configurations: list[Json]) -> Json:
+    """The body of the interface that Azure makes for a private endpoint or a private link service (``key``)."""
     return {
-        "location": endpoint.body["location"],
-        "tags": endpoint.body.get("tags") or {},
+        "location": owner.body["location"],
+        "tags": owner.body.get("tags") or {},
         "properties": {
             "resourceGuid": name.rsplit(".", 1)[-1],
-            **_filled(f"{endpoint.id}/{name}"),
-            "ipConfigurations": configurations,
+            **_filled(f"{owner.id}/{name}"),
+            "ipConfigurations": [
+                {
+                    **one,
+                    "properties": {
+                        "primary": at == 0,
+                        "privateIPAddressVersion": "IPv4",
+                        **one["properties"],
+                    },
+                }
+                for at, one in enumerate(configurations)
+            ],
             **_settings({}),
-            "privateEndpoint": {"id": endpoint.id},
+            key: {"id": owner.id},
             "provisioningState": "Succeeded",
         },
     }
 
 
+def owner_of(properties: Json) -> str | None:
+    """The id of the private endpoint or private link service that an interface belongs to."""
+    for key in OWNERS:
+        if properties.get(key):
+            return str(properties[key]["id"])
+    return None
+
+
 def _keep_used(_azure: Azure, record: Record) -> None:
-    endpoint = record.body["properties"].get("privateEndpoint")
-    if endpoint:
+    owner = owner_of(record.body["properties"])
+    if owner is not None:
         raise bad_request(
-            f"Network interface {record.id} cannot be deleted because it belongs to private endpoint {endpoint['id']}.",
-            code="NicInUseWithPrivateEndpoint",
+            f"Network interface {record.id} cannot be deleted because it belongs to {owner}.",
+            code="NicInUseWithPrivateEndpoint" if "/privateendpoints/" in owner.lower() else "NicInUse",
         )
 
 
@@ -174,7 +175,7 @@ TYPES = (
         read_only=(
             "macAddress",
             "virtualMachine",
-            "privateEndpoint",
+            *OWNERS,
             "hostedWorkloads",
             "vnetEncryptionSupported",
         ),

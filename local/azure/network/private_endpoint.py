@@ -155,7 +155,23 @@ async def _settle(azure: Azure, record: Record) -> Json | None:
     """Makes the network interface."""
     properties: Json = record.body["properties"]
     nic = azure.parse(str(properties["networkInterfaces"][0]["id"]))
-    body = interface.of_endpoint(record, nic.name, str(properties["subnet"]["id"]), properties["members"])
+    configurations = [
+        {
+            "name": member["name"],
+            "properties": {
+                "privateIPAddress": member["address"],
+                "privateIPAllocationMethod": member["method"],
+                "subnet": {"id": properties["subnet"]["id"]},
+                "privateLinkConnectionProperties": {
+                    "groupId": member["group"],
+                    "requiredMemberName": member["member"],
+                    "fqdns": member["fqdns"],
+                },
+            },
+        }
+        for member in properties["members"]
+    ]
+    body = interface.of_owner(record, "privateEndpoint", nic.name, configurations)
     old = azure.store.get(nic.text)
     if old is None or old.body != body:
         azure.store.put(nic.text, body)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import bad_request
 from local.azure.network import private_link
-from local.azure.network.interface import placed
-from local.azure.network.name import LINK_SERVICE
+from local.azure.network.interface import of_owner, placed
+from local.azure.network.name import INTERFACE, LINK_SERVICE
 from local.azure.network.record import Part, before, kept, named
 from local.azure.network.reference import check_reference, in_use
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, Route
@@ -57,6 +57,7 @@ def _write(azure: Azure, resource_id: ResourceId, body: Json, properties: Json, 
                 "service network policies enabled.",
                 code="PrivateLinkServiceCannotBeCreatedInSubnetThatHasNetworkPoliciesEnabled",
             )
+    nic = f"{resource_id.parent}/providers/{INTERFACE}/{resource_id.name}.nic"
     alias = f"{resource_id.name}.{uuid.uuid4()}.{body['location']}.azure.privatelinkservice"
     return {
         "enableProxyProtocol": False,
@@ -66,7 +67,24 @@ def _write(azure: Azure, resource_id: ResourceId, body: Json, properties: Json, 
         **properties,
         "ipConfigurations": placed(azure, resource_id, configurations, old),
         "alias": before(old).get("alias") or alias,
+        "networkInterfaces": before(old).get("networkInterfaces") or [{"id": f"{nic}.{uuid.uuid4()}"}],
     }
+
+
+async def _settle(azure: Azure, record: Record) -> Json | None:
+    """Makes the network interface."""
+    properties: Json = record.body["properties"]
+    nic = azure.parse(str(properties["networkInterfaces"][0]["id"]))
+    body = of_owner(record, "privateLinkService", nic.name, properties["ipConfigurations"])
+    old = azure.store.get(nic.text)
+    if old is None or old.body != body:
+        azure.store.put(nic.text, body)
+    return None
+
+
+async def _vanish(azure: Azure, record: Record) -> None:
+    for nic in record.body["properties"].get("networkInterfaces") or []:
+        azure.store.delete(str(nic["id"]))
 
 
 def _read(azure: Azure, record: Record, properties: Json) -> Json:
@@ -107,6 +125,8 @@ TYPES = (
         parts=_PARTS,
         guard=_keep_used,
         has_guid=True,
+        settle=_settle,
+        vanish=_vanish,
         patch=False,
     ),
 )

@@ -175,7 +175,7 @@ def allocations(azure: Azure, subnet_id: str) -> Iterator[tuple[str, str]]:
     for kind in (INTERFACE, FIREWALL, BASTION, LOAD_BALANCER, LINK_SERVICE):
         for record in azure.store.of_type(kind):
             properties: Json = record.body["properties"]
-            if properties.get("privateEndpoint"):
+            if properties.get("privateEndpoint") or properties.get("privateLinkService"):
                 continue
             for segment in ("ipConfigurations", "managementIpConfiguration", "frontendIPConfigurations"):
                 found: Any = properties.get(segment) or []
