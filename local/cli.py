@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from contextlib import contextmanager
+from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,10 +119,24 @@ def reset(*, yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")
 
 
 @app.command()
-def env(*, as_json: AsJson = False) -> None:
+def env(
+    *,
+    somebody: Annotated[
+        str,
+        typer.Option(
+            "--as", metavar="WHO", help="A principal's name, or the id of a user-assigned identity."
+        ),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
     """Print what points a shell's Azure clients at local Azure: eval "$(python -m local env)"."""
     with _told() as directory:
-        variables = service.client_environment(directory)
+        if somebody:
+            from local import principal  # noqa: PLC0415
+
+            variables = principal.environment(principal.Client(directory), directory, somebody)
+        else:
+            variables = service.client_environment(directory)
         if as_json:
             _print_json(variables)
             return
@@ -173,6 +188,93 @@ def _show(path: Path, lines: int, *, follow: bool) -> None:
                 sys.stdout.write(line)
             else:
                 time.sleep(0.2)
+
+
+principals = typer.Typer(
+    help="Service principals, users and groups, besides the one that `env` signs in.", no_args_is_help=True
+)
+app.add_typer(principals, name="principal")
+
+
+class PrincipalKind(StrEnum):
+    """What a principal is."""
+
+    SERVICE_PRINCIPAL = "service-principal"
+    USER = "user"
+    GROUP = "group"
+
+
+@principals.command("create")
+def create_principal(
+    name: str,
+    *,
+    kind: Annotated[PrincipalKind, typer.Option(help="What it is.")] = PrincipalKind.SERVICE_PRINCIPAL,
+    as_json: AsJson = False,
+) -> None:
+    """Make a principal. It may do nothing until a role is assigned to its object id."""
+    from local import principal  # noqa: PLC0415
+
+    with _told() as directory:
+        made = principal.create(principal.Client(directory), name, kind.value)
+        if as_json:
+            _print_json(made)
+            return
+        for key, value in made.items():
+            _console.print(f"{key:<13} {value}", markup=False)
+        if "clientSecret" in made:
+            _console.print(f'Be it: eval "$(.venv/bin/python -m local env --as {name})"', markup=False)
+
+
+@principals.command("list")
+def list_principals(*, as_json: AsJson = False) -> None:
+    """List all principals, managed identities too."""
+    from local import principal  # noqa: PLC0415
+
+    with _told() as directory:
+        found = principal.everybody(principal.Client(directory))
+        if as_json:
+            _print_json(found)
+            return
+        for one in found:
+            _console.print(f"{one['objectId']}  {one['kind']:<17}  {one['name']}", markup=False)
+
+
+@principals.command("delete")
+def delete_principal(name: str) -> None:
+    """Delete a principal. Its role assignments stay, as in Azure."""
+    from local import principal  # noqa: PLC0415
+
+    with _told() as directory:
+        principal.delete(principal.Client(directory), name)
+
+
+@principals.command("join")
+def join_group(group: str, member: str) -> None:
+    """Put a principal into a group."""
+    from local import principal  # noqa: PLC0415
+
+    with _told() as directory:
+        principal.join(principal.Client(directory), group, member)
+
+
+@app.command("federated-token")
+def federated_token(
+    *,
+    issuer: Annotated[
+        str, typer.Option(help="Whose token it is, e.g. https://token.actions.githubusercontent.com")
+    ],
+    subject: Annotated[str, typer.Option(help="For whom, e.g. repo:acme/models:environment:prod")],
+    audience: Annotated[str, typer.Option(help="What it is for.")] = "api://AzureADTokenExchange",
+) -> None:
+    """Print a token in an issuer's name, good for ten minutes: what a pipeline would sign in with."""
+    from local.azure import identity  # noqa: PLC0415
+    from local.azure.access import federation  # noqa: PLC0415
+
+    with _told() as directory:
+        if not directory.identity.exists():
+            raise service.ServiceError("There is no local Azure yet; start it with `python -m local start`.")
+        signer = identity.load(directory.identity)
+        sys.stdout.write(f"{federation.assertion(signer, issuer, subject, audience)}\n")
 
 
 @app.command()

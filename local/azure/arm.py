@@ -138,6 +138,7 @@ class Arm:
         records = self._store.below(scope, resource_type) if scope else self._store.of_type(resource_type)
         if kind.listing is not None:
             records = kind.listing(self._azure, call, records)
+        records = self._azure.access.visible(call.principal_id, records, kind.name, scope)
         return self._page(call, kind, records)
 
     def _page(self, call: Call, kind: ResourceType, records: list[Record]) -> Answer:

@@ -11,6 +11,7 @@ import re
 import uuid
 from typing import TYPE_CHECKING
 
+from local.azure.access import directory
 from local.azure.built_in_role import BUILT_IN_ROLES
 from local.azure.errors import ArmError, bad_request, conflict
 from local.azure.resource_id import parse
@@ -112,7 +113,7 @@ def _key(properties: Json) -> tuple[str, str]:
 
 
 def _known(azure: Azure, principal: str) -> bool:
-    if principal.lower() == PRINCIPAL_ID:
+    if principal.lower() == PRINCIPAL_ID or directory.get(azure.store, principal) is not None:
         return True
     for record in azure.store.below(f"/subscriptions/{SUBSCRIPTION_ID}"):
         for holder in (record.body.get("properties") or {}, record.body.get("identity") or {}):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from local.azure.access.authorizer import Authorizer
     from local.azure.identity import Identity
     from local.azure.resource_type import Json, Record, ResourceId
     from local.settings import LocalDir
@@ -147,6 +148,11 @@ class Azure(Protocol):
     @property
     def identity(self) -> Identity:
         """Signs and checks tokens."""
+        ...
+
+    @property
+    def access(self) -> Authorizer:
+        """Decides what a principal may do."""
         ...
 
     def now(self) -> datetime:

@@ -20,6 +20,7 @@ class ArmError(Exception):
         *,
         target: str | None = None,
         details: list[dict[str, Any]] | None = None,
+        inner: str = "",
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(f"{code}: {message}")
@@ -28,6 +29,7 @@ class ArmError(Exception):
         self.message = message
         self.target = target
         self.details = details or []
+        self.inner = inner
         self.headers = headers or {}
 
     def body(self) -> dict[str, Any]:
@@ -37,6 +39,8 @@ class ArmError(Exception):
             error["target"] = self.target
         if self.details:
             error["details"] = self.details
+        if self.inner:
+            error["innererror"] = {"code": self.inner}
         return {"error": error}
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from local.azure import lock
+from local.azure.access import instance_identity
 from local.azure.arm import HOST as ARM
 from local.azure.errors import ArmError, unsupported
 from local.azure.machine_learning import registry_discovery
@@ -70,6 +71,10 @@ class Gateway:
         return _write(call, answer)
 
     def _plain(self, request: web.BaseRequest) -> web.Response:
+        if request.path == instance_identity.PATH and request.method == "GET":
+            secret = request.headers.get("secret", "")
+            status, body = instance_identity.answer(self._azure.identity, dict(request.query), secret)
+            return web.json_response(body, status=status, headers={"Cache-Control": "no-store"})
         if request.path == "/health" and request.method in ("GET", "HEAD"):
             return web.json_response(dict(self._health))
         return web.Response(
@@ -129,8 +134,9 @@ class Gateway:
         return await self._serve(call, claims)
 
     async def _change(self, call: Call, claims: Mapping[str, Any]) -> Answer:
-        """Answers a request that may change something, unless a lock forbids it, and writes it to the activity log."""
+        """Answers a request that may change something, unless roles or a lock forbid it, and writes it to the activity log."""
         try:
+            self._azure.access.check(call, filtered=False)
             lock.refuse(self._azure.store, call)
             answer = await self._serve(call, claims)
         except ArmError as error:
@@ -150,9 +156,16 @@ class Gateway:
             if route.authenticated and claims is None:
                 claims = self._check(call)
             captured = {**(route.host.fullmatch(call.host) or found).groupdict(), **found.groupdict()}
-            return await route.handle(self._azure, _complete(call, claims, captured))
+            complete = _complete(call, claims, captured)
+            if call.host == ARM:
+                self._azure.access.check(complete, filtered=route.filtered)
+            elif call.host.endswith(".api.azureml.ms"):
+                self._azure.access.check_workspace(complete)
+            return await route.handle(self._azure, complete)
         if call.host == ARM:
-            return await self._arm.handle(_complete(call, claims, {}))
+            complete = _complete(call, claims, {})
+            self._azure.access.check(complete, filtered=True)
+            return await self._arm.handle(complete)
         raise unsupported(f"{call.method} https://{call.host}{call.path}")
 
     def _check(self, call: Call) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """Microsoft Entra on ``login.microsoftonline.com``, as Azure's clients use it to sign a service principal in.
 
-Scope: OpenID and instance discovery, the signing keys, tokens for the one service principal of local Azure by client
-secret (v1 and v2 endpoints), and the checking of bearer tokens. Omitted: users, device codes, refresh tokens, client
-certificates, federated credentials (refused as Entra refuses what it doesn't know), Microsoft Graph.
-Roles aren't evaluated: every valid token may do everything.
+Scope: OpenID and instance discovery, the signing keys, tokens by client secret (v1 and v2 endpoints) for the service
+principal of local Azure and for those of ``access.directory``, by federated credentials for user-assigned identities, and
+the checking of bearer tokens. Omitted: browser sign-in, device codes, refresh tokens, client certificates.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import os
 import re
 import secrets
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -23,11 +23,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from local.azure.access import directory, federation
 from local.azure.errors import ArmError
 from local.azure.resource_type import Answer, Call, Route
 from local.settings import CLIENT_ID, PRINCIPAL_ID, TENANT_ID
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from local.azure.azure import Azure
@@ -63,15 +65,26 @@ class Identity:
         }
         self._checked: dict[str, dict[str, Any]] = {}
 
-    def issue(self, audience: str, *, principal_id: str = PRINCIPAL_ID, client_id: str = CLIENT_ID) -> str:
-        """A token for ``audience`` (a resource's URL without ``/.default``)."""
+    def issue(
+        self,
+        audience: str,
+        *,
+        principal_id: str = PRINCIPAL_ID,
+        client_id: str = CLIENT_ID,
+        lifetime: int = LIFETIME,
+        claims: Mapping[str, Any] | None = None,
+    ) -> str:
+        """A token for ``audience`` (a resource's URL without ``/.default``), good for ``lifetime`` seconds.
+
+        ``claims`` replace or add to those of a service principal.
+        """
         now = int(time.time())
-        claims = {
+        content: dict[str, Any] = {
             "aud": audience,
             "iss": f"https://sts.windows.net/{TENANT_ID}/",
             "iat": now,
             "nbf": now,
-            "exp": now + LIFETIME,
+            "exp": now + lifetime,
             "appid": client_id,
             "appidacr": "1",
             "idtyp": "app",
@@ -80,9 +93,10 @@ class Identity:
             "tid": TENANT_ID,
             "uti": secrets.token_urlsafe(16),
             "ver": "1.0",
+            **(claims or {}),
         }
         header = {"typ": "JWT", "alg": "RS256", "kid": self.key_id, "x5t": self.key_id}
-        signed = f"{_encode(json.dumps(header).encode())}.{_encode(json.dumps(claims).encode())}"
+        signed = f"{_encode(json.dumps(header).encode())}.{_encode(json.dumps(content).encode())}"
         return f"{signed}.{_encode(self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
     def check(
@@ -245,7 +259,6 @@ async def _token(azure: Azure, call: Call) -> Answer:
     if tenant != TENANT_ID:
         return Answer(400, _tenant_error(tenant))
     form = {key: values[0] for key, values in parse_qs(call.content.decode()).items()}
-    client_id, client_secret = _client(call, form)
     grant = form.get("grant_type", "")
     if grant != "client_credentials":
         return Answer(
@@ -256,23 +269,15 @@ async def _token(azure: Azure, call: Call) -> Answer:
                 f"Local Azure signs in service principals only (client_credentials), not '{grant}'. {_HINT}",
             ),
         )
-    if client_id.lower() != CLIENT_ID:
-        return Answer(
-            400,
-            _error(
-                "unauthorized_client",
-                700016,
-                f"Application '{client_id}' was not found in this tenant. {_HINT}",
-            ),
-        )
-    if not hmac.compare_digest(client_secret.encode(), azure.identity.client_secret.encode()):
-        return Answer(401, _error("invalid_client", 7000215, f"Invalid client secret provided. {_HINT}"))
+    client = _federated(azure, form) if form.get("client_assertion") else _client(azure, call, form)
+    if isinstance(client, Answer):
+        return client
     audience = form.get("resource") or form.get("scope", "").split(" ")[0].removesuffix("/.default")
     if not audience:
         return Answer(
             400, _error("invalid_request", 900144, "The request body must contain 'scope' or 'resource'.")
         )
-    token = azure.identity.issue(audience)
+    token = azure.identity.issue(audience, principal_id=client.object_id, client_id=client.client_id)
     return Answer(
         200,
         {"token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME, "access_token": token},
@@ -280,7 +285,45 @@ async def _token(azure: Azure, call: Call) -> Answer:
     )
 
 
-def _client(call: Call, form: dict[str, str]) -> tuple[str, str]:
+@dataclass(frozen=True)
+class _Client:
+    """Who signed in."""
+
+    object_id: str
+    client_id: str
+
+
+def _client(azure: Azure, call: Call, form: dict[str, str]) -> _Client | Answer:
+    """The service principal (or user, see ``access.directory``) of a client id and secret, or Entra's refusal."""
+    client_id, secret = _given(call, form)
+    if client_id.lower() == CLIENT_ID:
+        known, right = (
+            _Client(PRINCIPAL_ID, CLIENT_ID),
+            hmac.compare_digest(secret.encode(), azure.identity.client_secret.encode()),
+        )
+    else:
+        principal = directory.with_client(azure.store, client_id)
+        if principal is None:
+            description = f"Application '{client_id}' was not found in this tenant. {_HINT}"
+            return Answer(400, _error("unauthorized_client", 700016, description))
+        known = _Client(principal.object_id, principal.client_id)
+        right = directory.verify(principal, secret)
+    if not right:
+        return Answer(401, _error("invalid_client", 7000215, f"Invalid client secret provided. {_HINT}"))
+    return known
+
+
+def _federated(azure: Azure, form: dict[str, str]) -> _Client | Answer:
+    """The user-assigned identity that trusts the issuer and subject of an assertion, or Entra's refusal."""
+    client_id = form.get("client_id", "")
+    try:
+        found = federation.exchange(azure, client_id, form["client_assertion"])
+    except federation.FederationError as error:
+        return Answer(error.status, _error(error.error, error.code, str(error)))
+    return _Client(found, client_id)
+
+
+def _given(call: Call, form: dict[str, str]) -> tuple[str, str]:
     scheme, _, encoded = call.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:

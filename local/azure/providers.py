@@ -13,6 +13,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.authorization",
     "local.azure.lock",
     "local.azure.managed_identity",
+    "local.azure.graph",
     "local.azure.storage.account",
     "local.azure.storage.deleted_account",
     "local.azure.storage.capacity",

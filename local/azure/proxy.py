@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _HOSTS = (
     "management.azure.com",
+    "graph.microsoft.com",
     "login.microsoftonline.com",
     (
         r"[a-z0-9]+(-secondary|-(internet|microsoft)routing)?(\.z[0-9]+)?\.(blob|queue|table|file|dfs|web)"

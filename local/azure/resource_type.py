@@ -173,3 +173,5 @@ class Route:
     methods: tuple[str, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
     #: whether a bearer token of local Azure is required (401 without)
     authenticated: bool = True
+    #: of a list in a subscription: whether ``handle`` leaves out what the caller may not read
+    filtered: bool = False

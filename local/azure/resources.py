@@ -141,8 +141,10 @@ def _check_subscription(call: Call) -> None:
         )
 
 
-async def _subscriptions(_azure: Azure, _call: Call) -> Answer:
-    return Answer(200, {"value": [_subscription()], "count": {"type": "Total", "value": 1}})
+async def _subscriptions(azure: Azure, call: Call) -> Answer:
+    """The subscriptions in which the caller may do anything at all."""
+    seen = [_subscription()] if azure.access.holds_any_role(call.principal_id) else []
+    return Answer(200, {"value": seen, "count": {"type": "Total", "value": len(seen)}})
 
 
 async def _one_subscription(_azure: Azure, call: Call) -> Answer:
@@ -228,7 +230,11 @@ async def _resources(azure: Azure, call: Call) -> Answer:
         for record in azure.store.below(scope)
         if record.type != RESOURCE_GROUP and "location" in record.body
     ]
-    return Answer(200, {"value": [_brief(record) for record in tracked if _matches(call, record)]})
+    wanted = [record for record in tracked if _matches(call, record)]
+    seen = azure.access.visible(
+        call.principal_id, wanted, "Microsoft.Resources/subscriptions/resources", scope
+    )
+    return Answer(200, {"value": [_brief(record) for record in seen]})
 
 
 def _matches(call: Call, record: Record) -> bool:
@@ -256,7 +262,8 @@ def _brief(record: Record) -> Json:
 def _route(path: str, handle: Any, *methods: str) -> Route:
     pattern = path.replace("SUBSCRIPTION", r"/subscriptions/(?P<subscription>[^/]+)")
     host = re.compile(r"management\.azure\.com")
-    return Route(host, re.compile(pattern, re.IGNORECASE), handle, methods or ("GET",))
+    filtered = handle is _resources
+    return Route(host, re.compile(pattern, re.IGNORECASE), handle, methods or ("GET",), filtered=filtered)
 
 
 TYPES = (

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from local.azure import blob, certificate, gateway, identity, outbound, providers, proxy, store
+from local.azure.access.authorizer import Authorizer, found_subscription
 from local.azure.activity_log import ActivityLog
 from local.azure.arm import Arm
 from local.azure.azurite_process import Azurite, AzuriteError
@@ -30,7 +31,7 @@ from local.azure.operation import Operations
 from local.azure.resource_id import parse
 from local.azure.storage_data import StorageData
 from local.service import VERSION, ServiceError, client_variables, package_variables, wanted_port
-from local.settings import SUBSCRIPTION_ID, LocalDir
+from local.settings import LocalDir
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -63,14 +64,13 @@ class LocalAzure:
         self.catalog = Catalog(providers.load())
         self.activity = ActivityLog(directory.activity)
         self.operations = Operations(self, self.store, self.catalog, self._spawn, self.activity.ended)
-        self.storage = StorageData(self.azurite, self.blobs, self.store, self.identity)
+        found_subscription(self.store)
+        self.access = Authorizer(self, self.store, self.catalog)
+        self.storage = StorageData(self.azurite, self.blobs, self.store, self.identity, self.access)
         arm = Arm(self, self.store, self.catalog, self.operations)
         health = {"service": "local-azure", "version": VERSION, "pid": os.getpid()}
         routes = (*identity.ROUTES, *self.catalog.routes)
         self.gateway = gateway.Gateway(self, arm, routes, self.storage, health, activity=self.activity)
-        scope = f"/subscriptions/{SUBSCRIPTION_ID}"
-        if self.store.get(scope) is None:
-            self.store.put(scope, {})
 
     def now(self) -> datetime:
         """The current time, aware, in UTC."""

@@ -1,10 +1,10 @@
 """The data plane of storage accounts: ``ACCOUNT.{blob,queue,table}.core.windows.net``, forwarded to Azurite.
 
 Bodies stream both ways. Shared Key and SAS go through as they are: Azurite checks them. Bearer tokens are checked here and
-the request is signed anew with the account's key. Containers, queues and tables that clients make or delete here, and leases
+the request, if the caller's roles permit it, is signed anew with the account's key. Containers, queues and tables that clients make or delete here, and leases
 of containers, show in ARM; legal holds and immutability policies of containers are kept to. The other names of an account
 (``-secondary``, ``-microsoftrouting``, its DNS zone) lead to the same data. Omitted: ``dfs``, ``file`` and ``web`` (501),
-firewall rules, roles.
+firewall rules.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import aiohttp
 import yarl
 from aiohttp import web
 
+from local.azure.access import storage_operation
 from local.azure.blob import ACCOUNT
 from local.azure.errors import ArmError
 from local.azure.shared_key import authorization, table_authorization
@@ -28,6 +29,7 @@ from local.azure.storage import immutability
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from local.azure.access.authorizer import Authorizer
     from local.azure.azurite_process import Azurite, Service
     from local.azure.blob import AzuriteBlobs
     from local.azure.identity import Identity
@@ -57,10 +59,25 @@ _TABLE = re.compile(r"/Tables\('(?P<name>[^']+)'\)$")
 _HARMLESS = ("lease", "block", "tags", "tier")
 
 
+_DEMANDS = {
+    "blob": storage_operation.blob,
+    "queue": storage_operation.queue,
+    "table": storage_operation.table,
+}
+
+
 class StorageData:
     """Forwards requests to Azurite."""
 
-    def __init__(self, azurite: Azurite, blobs: AzuriteBlobs, store: SqliteStore, identity: Identity) -> None:
+    def __init__(
+        self,
+        azurite: Azurite,
+        blobs: AzuriteBlobs,
+        store: SqliteStore,
+        identity: Identity,
+        access: Authorizer,
+    ) -> None:
+        self._access = access
         self._azurite = azurite
         self._blobs = blobs
         self._store = store
@@ -146,9 +163,11 @@ class StorageData:
         scheme = given.partition(" ")[0].lower()
         if scheme == "bearer":
             name = account.name
-            self._identity.check(
+            claims = self._identity.check(
                 given, ("https://storage.azure.com", f"https://{name}.{service}.core.windows.net")
             )
+            wanted = _DEMANDS[service](request.method, request.path, request.query)
+            self._access.check_storage(claims["oid"], account, wanted)
             for unwanted in [key for key in headers if key.lower() in ("authorization", "date", "x-ms-date")]:
                 del headers[unwanted]
             headers["x-ms-date"] = formatdate(usegmt=True)

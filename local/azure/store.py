@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _VERSION = 1
+#: The secret that names the role assignment of the subscription's first owner: it may have been taken away since.
+FOUNDED = "access/founded"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
     key TEXT PRIMARY KEY, id TEXT NOT NULL, type_key TEXT NOT NULL, type TEXT NOT NULL,
@@ -117,6 +119,7 @@ class SqliteStore:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self._revision = 0
 
     def close(self) -> None:
         """Closes the database."""
@@ -141,11 +144,21 @@ class SqliteStore:
         self._db.execute("PRAGMA synchronous=OFF")
 
     def clear(self) -> None:
-        """Forgets everything but the subscription."""
+        """Forgets everything but the subscription and its owner."""
+        self._revision += 1
         with self.transaction():
-            self._db.execute("DELETE FROM resources WHERE type_key <> 'microsoft.resources/subscriptions'")
+            self._db.execute(
+                "DELETE FROM resources WHERE type_key <> 'microsoft.resources/subscriptions'"
+                " AND key NOT IN (SELECT value FROM secrets WHERE name = ?)",
+                (FOUNDED,),
+            )
             self._db.execute("DELETE FROM operations")
-            self._db.execute("DELETE FROM secrets")
+            self._db.execute("DELETE FROM secrets WHERE name <> ?", (FOUNDED,))
+
+    @property
+    def access_revision(self) -> int:
+        """Changes whenever role assignments, role definitions or principals may have changed."""
+        return self._revision
 
     # --- resources
 
@@ -157,6 +170,8 @@ class SqliteStore:
     def put(self, resource_id: str, body: Json, *, by: str = "") -> Record:
         """Creates or replaces; returns when it is durable. The spelling of the id is kept as first written."""
         parsed = parse(resource_id)
+        if parsed.type.startswith("Microsoft.Authorization/"):
+            self._revision += 1
         now, etag = timestamp(), uuid.uuid4().hex
         row = self._db.execute(
             _PUT,
@@ -180,6 +195,7 @@ class SqliteStore:
     def delete(self, resource_id: str) -> None:
         """Removes the resource and all below it, with their secrets."""
         key = resource_id.lower()
+        self._revision += 1
         with self.transaction():
             self._db.execute(
                 "DELETE FROM resources WHERE key = ? OR (key > ? AND key < ?)", (key, f"{key}/", f"{key}0")
@@ -248,6 +264,7 @@ class SqliteStore:
 
     def put_secret(self, name: str, value: str) -> None:
         """Creates or replaces a secret."""
+        self._revision += name.startswith("directory/")
         self._db.execute("INSERT OR REPLACE INTO secrets VALUES (?, ?)", (name.lower(), value))
 
     def secret_names(self, prefix: str) -> list[str]:
@@ -261,6 +278,7 @@ class SqliteStore:
     def delete_secrets(self, prefix: str) -> None:
         """Removes the secret of that name and all whose names begin with it and a slash."""
         key = prefix.lower()
+        self._revision += key.startswith("directory/")
         self._db.execute(
             "DELETE FROM secrets WHERE name = ? OR (name > ? AND name < ?)", (key, f"{key}/", f"{key}0")
         )

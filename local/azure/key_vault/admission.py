@@ -1,4 +1,4 @@
-"""Who may talk to a vault's data plane: its token, and the challenge that clients begin with."""
+"""Who may talk to a vault's data plane: its token, what roles or access policies permit, the challenge that clients begin with."""
 
 from __future__ import annotations
 
@@ -20,19 +20,22 @@ def check(azure: Azure, call: Call) -> str:
     """Checks the token; returns the vault's name.
 
     Raises:
-        ArmError: 404 there is no such vault, 401 no valid token, 400 no api-version.
+        ArmError: 404 there is no such vault, 401 no valid token, 403 neither roles nor access policies permit it, 400 no
+            api-version.
     """
     vault = call.captured["vault"]
-    if not azure.store.named(VAULT, vault):
+    records = azure.store.named(VAULT, vault)
+    if not records:
         raise ArmError(404, "VaultNotFound", f"There is no vault '{vault}' in local Azure.")
     try:
-        azure.identity.check(call.headers.get("authorization"), _AUDIENCE)
+        claims = azure.identity.check(call.headers.get("authorization"), _AUDIENCE)
     except ArmError as error:
         authorization = f"https://login.microsoftonline.com/{TENANT_ID}"
         challenge = f'Bearer authorization="{authorization}", resource="https://vault.azure.net"'
         raise ArmError(401, "Unauthorized", error.message, headers={"WWW-Authenticate": challenge}) from None
     if not call.api_version:
         raise bad_request("api-version must be specified", code="BadParameter")
+    azure.access.check_vault(claims["oid"], records[0], call.method, call.path)
     return vault
 
 

@@ -1,0 +1,239 @@
+"""Roles decide: principals of the directory, managed identities and federated tokens against a running local Azure."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from running_azure import ARM, LocalAzure, unique
+
+from local.azure import identity as entra
+from local.azure.access import federation
+from local.settings import PRINCIPAL_ID, TENANT_ID
+
+ROLES = "2022-04-01"
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+
+
+@dataclass(frozen=True)
+class Somebody:
+    """A service principal with a token for ARM."""
+
+    azure: LocalAzure
+    object_id: str
+    client_id: str
+    secret: str
+
+    def token(self, resource: str = ARM) -> str:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self.client_id,
+            "client_secret": self.secret,
+            "scope": f"{resource}/.default",
+        }
+        url = f"https://login.microsoftonline.com/{TENANT_ID}/oauth2/v2.0/token"
+        return str(self.azure.session.post(url, data=form, timeout=30).json()["access_token"])
+
+    def arm(self, method: str, path: str, body: Any = None, *, api_version: str) -> tuple[int, Any]:
+        return as_bearer(self.azure, self.token(), method, path, body, api_version=api_version)
+
+
+def as_bearer(
+    azure: LocalAzure, token: str, method: str, path: str, body: Any = None, *, api_version: str
+) -> tuple[int, Any]:
+    response = azure.session.request(
+        method,
+        f"{ARM}{path}?api-version={api_version}",
+        json=body,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+    )
+    return response.status_code, response.json() if response.content else None
+
+
+def graph(azure: LocalAzure, method: str, path: str, body: Any = None) -> Any:
+    headers = {"Authorization": f"Bearer {azure.token('https://graph.microsoft.com/.default')}"}
+    response = azure.session.request(
+        method, f"https://graph.microsoft.com/v1.0{path}", json=body, headers=headers, timeout=30
+    )
+    assert response.ok, response.text
+    return response.json() if response.content else None
+
+
+def somebody(azure: LocalAzure) -> Somebody:
+    """A new service principal, made as `az ad sp create-for-rbac` makes one."""
+    application = graph(azure, "POST", "/applications", {"displayName": unique("app-")})
+    principal = graph(azure, "POST", "/servicePrincipals", {"appId": application["appId"]})
+    password = graph(azure, "POST", f"/applications/{application['id']}/addPassword", {})
+    return Somebody(azure, principal["id"], application["appId"], password["secretText"])
+
+
+def assign(azure: LocalAzure, scope: str, role: str, principal: str) -> str:
+    path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    definition = (
+        f"/subscriptions/{azure.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+    )
+    body = {"properties": {"principalId": principal, "roleDefinitionId": definition}}
+    status, _, answer = azure.arm("PUT", path, body, api_version=ROLES)
+    assert status == 201, answer
+    return path
+
+
+@pytest.fixture(scope="module")
+def group(local_azure: LocalAzure) -> str:
+    return local_azure.group()
+
+
+def identity_path(group: str) -> str:
+    return f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{unique('id-')}"
+
+
+def test_who_has_no_role_is_told_the_operation_and_the_scope(local_azure: LocalAzure, group: str) -> None:
+    nobody = somebody(local_azure)
+    status, answer = nobody.arm("GET", group, api_version="2024-03-01")
+    assert (status, answer["error"]["code"]) == (403, "AuthorizationFailed")
+    assert f"'{nobody.object_id}'" in answer["error"]["message"]
+    assert "'Microsoft.Resources/subscriptions/resourceGroups/read'" in answer["error"]["message"]
+    assert group in answer["error"]["message"]
+    assert nobody.arm("GET", "/subscriptions", api_version="2022-12-01")[1]["value"] == []
+
+
+def test_a_reader_of_a_group_reads_what_is_in_it_and_writes_nothing(
+    local_azure: LocalAzure, group: str
+) -> None:
+    other = local_azure.group()
+    inside, outside = identity_path(group), identity_path(other)
+    for path in (inside, outside):
+        local_azure.put(path, {"location": "westeurope"}, api_version="2023-01-31")
+    reader = somebody(local_azure)
+    assignment = assign(local_azure, group, READER, reader.object_id)
+    assert reader.arm("GET", inside, api_version="2023-01-31")[0] == 200
+    assert reader.arm("GET", outside, api_version="2023-01-31")[0] == 403
+    for method in ("PUT", "PATCH", "DELETE"):
+        status, answer = reader.arm(method, inside, {"location": "westeurope"}, api_version="2023-01-31")
+        assert (status, answer["error"]["code"]) == (403, "AuthorizationFailed"), method
+    # Lists of the subscription show what the caller may read.
+    everywhere = f"/subscriptions/{local_azure.subscription_id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+    seen = reader.arm("GET", everywhere, api_version="2023-01-31")[1]["value"]
+    assert inside in [one["id"] for one in seen]
+    assert outside not in [one["id"] for one in seen]
+    groups = reader.arm(
+        "GET", f"/subscriptions/{local_azure.subscription_id}/resourcegroups", api_version="2024-03-01"
+    )[1]["value"]
+    assert [one["id"] for one in groups] == [group]
+    # A role taken away is gone at once.
+    assert local_azure.arm("DELETE", assignment, api_version=ROLES)[0] == 200
+    assert reader.arm("GET", inside, api_version="2023-01-31")[0] == 403
+
+
+def test_a_contributor_writes_everything_but_roles(local_azure: LocalAzure, group: str) -> None:
+    contributor = somebody(local_azure)
+    assign(local_azure, group, CONTRIBUTOR, contributor.object_id)
+    path = identity_path(group)
+    assert contributor.arm("PUT", path, {"location": "westeurope"}, api_version="2023-01-31")[0] == 201
+    grant = f"{group}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    definition = f"/subscriptions/{local_azure.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}"
+    body = {"properties": {"principalId": contributor.object_id, "roleDefinitionId": definition}}
+    status, answer = contributor.arm("PUT", grant, body, api_version=ROLES)
+    assert (status, answer["error"]["code"]) == (403, "AuthorizationFailed")
+    assert "'Microsoft.Authorization/roleAssignments/write'" in answer["error"]["message"]
+
+
+def test_a_custom_role_permits_what_it_names_and_a_change_of_it_holds_at_once(
+    local_azure: LocalAzure, group: str
+) -> None:
+    role = str(uuid.uuid4())
+    definition = f"/subscriptions/{local_azure.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+
+    def define(*not_actions: str) -> None:
+        permissions = [{"actions": ["Microsoft.ManagedIdentity/*"], "notActions": list(not_actions)}]
+        properties = {
+            "roleName": f"Identities {role}",
+            "type": "CustomRole",
+            "assignableScopes": [f"/subscriptions/{local_azure.subscription_id}"],
+            "permissions": permissions,
+        }
+        local_azure.arm("PUT", definition, {"properties": properties}, api_version=ROLES)
+
+    define("Microsoft.ManagedIdentity/*/delete")
+    person = somebody(local_azure)
+    assign(local_azure, group, role, person.object_id)
+    path = identity_path(group)
+    assert person.arm("PUT", path, {"location": "westeurope"}, api_version="2023-01-31")[0] == 201
+    assert person.arm("DELETE", path, api_version="2023-01-31")[0] == 403
+    define()
+    assert person.arm("DELETE", path, api_version="2023-01-31")[0] == 200
+
+
+def test_members_have_the_roles_of_their_group(local_azure: LocalAzure, group: str) -> None:
+    member = somebody(local_azure)
+    team = graph(local_azure, "POST", "/groups", {"displayName": unique("team-")})
+    assign(local_azure, group, READER, team["id"])
+    assert member.arm("GET", group, api_version="2024-03-01")[0] == 403
+    reference = {"@odata.id": f"https://graph.microsoft.com/v1.0/directoryObjects/{member.object_id}"}
+    graph(local_azure, "POST", f"/groups/{team['id']}/members/$ref", reference)
+    assert member.arm("GET", group, api_version="2024-03-01")[0] == 200
+
+
+def test_a_federated_token_signs_in_the_identity_that_trusts_it_and_no_other(
+    local_azure: LocalAzure, group: str
+) -> None:
+    path = identity_path(group)
+    identity = local_azure.put(path, {"location": "westeurope"}, api_version="2023-01-31")["properties"]
+    issuer, subject = "https://token.actions.githubusercontent.com", "repo:acme/models:environment:prod"
+    trusted = {"issuer": issuer, "subject": subject, "audiences": ["api://AzureADTokenExchange"]}
+    local_azure.put(
+        f"{path}/federatedIdentityCredentials/github", {"properties": trusted}, api_version="2023-01-31"
+    )
+    assign(local_azure, group, READER, identity["principalId"])
+
+    signer = entra.load(local_azure.dir.identity)
+
+    def federated_token(issuer: str, subject: str) -> str:
+        return federation.assertion(signer, issuer, subject)
+
+    def sign_in(assertion: str) -> dict[str, Any]:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": identity["clientId"],
+            "scope": f"{ARM}/.default",
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "client_assertion": assertion,
+        }
+        url = f"https://login.microsoftonline.com/{TENANT_ID}/oauth2/v2.0/token"
+        return local_azure.session.post(url, data=form, timeout=30).json()
+
+    token = sign_in(federated_token(issuer, subject))["access_token"]
+    assert as_bearer(local_azure, token, "GET", group, api_version="2024-03-01")[0] == 200
+    other = sign_in(federated_token(issuer, "repo:acme/models:ref:refs/heads/fork"))
+    assert "AADSTS70021" in other["error_description"]
+    # The assertion itself opens nothing.
+    direct = federated_token(issuer, subject)
+    assert as_bearer(local_azure, direct, "GET", group, api_version="2024-03-01")[0] == 401
+
+
+def test_a_wrong_secret_and_an_unknown_client_are_refused_as_entra_does(local_azure: LocalAzure) -> None:
+    person = somebody(local_azure)
+    url = f"https://login.microsoftonline.com/{TENANT_ID}/oauth2/v2.0/token"
+    form = {"grant_type": "client_credentials", "scope": f"{ARM}/.default", "client_id": person.client_id}
+    wrong = local_azure.session.post(url, data={**form, "client_secret": "guess"}, timeout=30)
+    assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")
+    unknown = local_azure.session.post(
+        url, data={**form, "client_id": str(uuid.uuid4()), "client_secret": "x"}, timeout=30
+    )
+    assert "AADSTS700016" in unknown.json()["error_description"]
+
+
+def test_the_first_principal_owns_the_subscription_by_an_assignment(local_azure: LocalAzure) -> None:
+    path = f"/subscriptions/{local_azure.subscription_id}/providers/Microsoft.Authorization/roleAssignments"
+    _, _, answer = local_azure.arm("GET", f"{path}?$filter=atScope()", api_version=ROLES)
+    owners = [
+        one["properties"]["principalId"]
+        for one in answer["value"]
+        if one["properties"]["roleDefinitionId"].endswith(OWNER)
+    ]
+    assert PRINCIPAL_ID in owners
