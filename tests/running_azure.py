@@ -15,9 +15,16 @@ from typing import Any
 import requests
 
 from local import service
-from local.settings import LOCATION, REPOSITORY, SUBSCRIPTION_ID, LocalDir
+from local.settings import LOCATION, PRINCIPAL_ID, REPOSITORY, SUBSCRIPTION_ID, LocalDir
 
 ARM = "https://management.azure.com"
+#: What the tests' principal needs besides owning the subscription: owners have no right to data.
+_DATA_ROLES = (
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe",  # Storage Blob Data Contributor
+    "974c5e8b-45b9-4653-ba55-5f855dd0fb88",  # Storage Queue Data Contributor
+    "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",  # Storage Table Data Contributor
+    "00482a5a-887f-4fb3-b363-3b7fe8e74483",  # Key Vault Administrator
+)
 _FOREIGN = ("AZURE_", "ARM_", "PULUMI_", "MLOPS_")
 
 
@@ -108,6 +115,22 @@ class LocalAzure:
             time.sleep(0.05)
         return None
 
+    def assign(self, scope: str, role: str, principal: str) -> str:
+        """Assigns a built-in role, unless it is assigned; returns the assignment's id."""
+        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}{role}{principal}".lower())
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
+        definition = (
+            f"/subscriptions/{self.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        )
+        properties = {
+            "principalId": principal,
+            "roleDefinitionId": definition,
+            "principalType": "ServicePrincipal",
+        }
+        status, _, answer = self.arm("PUT", path, {"properties": properties}, api_version="2022-04-01")
+        assert status in (200, 201), answer
+        return path
+
     def group(self, name: str = "") -> str:
         """Makes a resource group; returns its id."""
         path = f"/subscriptions/{self.subscription_id}/resourceGroups/{name or unique('rg-')}"
@@ -143,7 +166,10 @@ def start_local_azure(directory: LocalDir) -> LocalAzure:
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
     variables = service.client_environment(directory)
-    return LocalAzure(directory, process, {**environment, **variables}, running.port)
+    azure = LocalAzure(directory, process, {**environment, **variables}, running.port)
+    for role in _DATA_ROLES:
+        azure.assign(f"/subscriptions/{SUBSCRIPTION_ID}", role, PRINCIPAL_ID)
+    return azure
 
 
 def stop_local_azure(azure: LocalAzure) -> None:
