@@ -30,10 +30,17 @@ def group(local_azure: LocalAzure) -> str:
     return local_azure.group()
 
 
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+KEY_VAULT_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
+
+
 @pytest.fixture(scope="module")
 def identity(local_azure: LocalAzure, group: str) -> str:
     path = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{unique('id-')}"
-    local_azure.put(path, {"location": "westeurope"}, api_version="2023-01-31")
+    made = local_azure.put(path, {"location": "westeurope"}, api_version="2023-01-31")
+    for role in (READER, KEY_VAULT_SECRETS_USER):
+        scope = f"/subscriptions/{local_azure.subscription_id}"
+        local_azure.assign(scope, role, made["properties"]["principalId"])
     return path
 
 
