@@ -2,7 +2,7 @@
 
 Scope: api-version is required, ids ignore case and keep the spelling they were made with, parents must exist, long
 operations, ``If-Match`` and ``If-None-Match``, paging with ``$top`` and ``$skiptoken``, deletion of groups with all they
-hold. Locks (``lock.py``) are asked before. Omitted: deployments of templates, moves, policies, roles (every signed-in caller may do everything), and
+hold. Locks (``lock.py``) are asked before. Omitted: moves, policies, roles (every signed-in caller may do everything), and
 every resource type that no provider has: 501, by name.
 """
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from local.azure.access.authorizer import Authorizer
     from local.azure.identity import Identity
-    from local.azure.resource_type import Json, Record, ResourceId
+    from local.azure.resource_type import Answer, Json, Record, ResourceId
     from local.settings import LocalDir
 
 
@@ -176,6 +176,15 @@ class Azure(Protocol):
 
     def namespaces(self) -> Mapping[str, list[str]]:
         """The Azure providers that are served, and their types: ``{"Microsoft.Storage": ["storageAccounts", …]}``."""
+        ...
+
+    async def arm(
+        self, method: str, path: str, query: Mapping[str, str], body: object = None, *, by: str
+    ) -> Answer:
+        """A request to Azure Resource Manager in the name of ``by`` (an object id), by the way that clients' requests take.
+
+        Failures are answers with an ARM error body.
+        """
         ...
 
     def spawn(self, name: str, coroutine: object) -> None:

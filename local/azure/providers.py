@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 MODULES: tuple[str, ...] = (
     "local.azure.resources",
+    "local.azure.deployment",
+    "local.azure.deployment_preview",
     "local.azure.authorization",
     "local.azure.lock",
     "local.azure.managed_identity",

@@ -15,12 +15,14 @@ import os
 import signal
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from local.azure import blob, certificate, gateway, identity, outbound, providers, proxy, store
 from local.azure.access.authorizer import Authorizer, found_subscription
 from local.azure.activity_log import ActivityLog
+from local.azure.arm import HOST as ARM
 from local.azure.arm import Arm
 from local.azure.azurite_process import Azurite, AzuriteError
 from local.azure.blob import AzuriteBlobs
@@ -29,6 +31,7 @@ from local.azure.child import LeashedChildren
 from local.azure.errors import ArmError
 from local.azure.operation import Operations
 from local.azure.resource_id import parse
+from local.azure.resource_type import Answer, Call
 from local.azure.storage_data import StorageData
 from local.service import VERSION, ServiceError, client_variables, package_variables, wanted_port
 from local.settings import LocalDir
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from local.azure.resource_type import ResourceId
 
 logger = logging.getLogger("local.azure")
+#: How long, in seconds, a token for local Azure's own requests is used; it is good for longer.
+_TOKEN_FOR = 600.0
 _KEEP_OPERATIONS = timedelta(days=2)
 
 
@@ -50,6 +55,8 @@ class LocalAzure:
         self._environ = dict(environ)
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        #: by principal: when a token for requests in its name was issued, and the token
+        self._tokens: dict[str, tuple[float, str]] = {}
         try:
             outbound.forwards(environ.get(outbound.FORWARD, ""))
         except ArmError as error:
@@ -91,6 +98,29 @@ class LocalAzure:
     def namespaces(self) -> dict[str, list[str]]:
         """The Azure providers that are served, and their types."""
         return self.catalog.namespaces()
+
+    async def arm(
+        self, method: str, path: str, query: Mapping[str, str], body: object = None, *, by: str
+    ) -> Answer:
+        """A request to Azure Resource Manager in the name of ``by``, by the way that clients' requests take."""
+        issued, token = self._tokens.get(by, (0.0, ""))
+        if not token or issued < time.monotonic() - _TOKEN_FOR:
+            token = self.identity.issue("https://management.azure.com", principal_id=by)
+            self._tokens[by] = (time.monotonic(), token)
+        call = Call(
+            method=method,
+            host=ARM,
+            path=path,
+            query=query,
+            headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
+            content=b"" if body is None else json.dumps(body).encode(),
+            body=None,
+            principal_id=None,
+        )
+        answer = await self.gateway.answer(call)
+        # As the wire would have it: what is answered is a copy.
+        body = answer.body if isinstance(answer.body, bytes) else json.loads(json.dumps(answer.body))
+        return Answer(answer.status, body, answer.headers)
 
     def spawn(self, name: str, coroutine: object) -> None:
         """Runs a coroutine in the background; what it raises is logged, and it is cancelled at stop."""

@@ -59,7 +59,9 @@ _SUBNET = {"id": f"{_NET}/virtualNetworks/replay-vnet/subnets/default"}
 
 def _balancer(segment: str) -> Arising:
     """A part of a load balancer arises with the balancer; the parts refer to each other."""
-    names = dict.fromkeys(("frontendIPConfigurations", "backendAddressPools", "probes", "outboundRules"), "replay")
+    names = dict.fromkeys(
+        ("frontendIPConfigurations", "backendAddressPools", "probes", "outboundRules"), "replay"
+    )
     names |= {"loadBalancingRules": "replay", "inboundNatRules": "replay-nat", segment: "$name"}
 
     def of(kind: str) -> Json:
@@ -81,7 +83,9 @@ def _balancer(segment: str) -> Arising:
                 }
             }
         ],
-        "inboundNatRules": [{"properties": {**ports, "frontendPort": 3389, "frontendIPConfiguration": frontend}}],
+        "inboundNatRules": [
+            {"properties": {**ports, "frontendPort": 3389, "frontendIPConfiguration": frontend}}
+        ],
         "outboundRules": [
             {
                 "properties": {

@@ -36,7 +36,9 @@ _DEPTH = 8
 _API_VERSION = "2024-05-01"
 #: Types of what refers that are resources of their own; other documented ids name a part of the one before.
 _WHOLE = frozenset(
-    other for _, _, other in REFERRING if not other.endswith(("/ipconfigurations", "/frontendipconfigurations"))
+    other
+    for _, _, other in REFERRING
+    if not other.endswith(("/ipconfigurations", "/frontendipconfigurations"))
 )
 
 
@@ -68,7 +70,9 @@ class Library:
         ]
         least = [filled(_MINIMAL[kind], resource_id)] if kind in _MINIMAL else []
         if kind.endswith("/virtualnetworks/subnets") and not isinstance(documented, dict):
-            yield from (over({"properties": {"addressPrefix": prefix}}, least[0]) for prefix in _prefixes(near))
+            yield from (
+                over({"properties": {"addressPrefix": prefix}}, least[0]) for prefix in _prefixes(near)
+            )
         others = [*known, *least] if isinstance(documented, dict) else [*least, *known]
         if isinstance(documented, dict):
             shown = self.writable.of(kind, documented)

@@ -18,10 +18,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from local.azure import server
-from local.azure.arm import HOST
 from local.azure.errors import ArmError
-from local.azure.resource_type import Call
-from local.settings import LocalDir
+from local.settings import PRINCIPAL_ID, LocalDir
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -78,7 +76,6 @@ class World:
 
     def __init__(self, azure: server.LocalAzure) -> None:
         self._azure = azure
-        self._token = azure.identity.issue("https://management.azure.com")
 
     def serves(self, resource_type: str) -> bool:
         """Whether local Azure has a resource type."""
@@ -95,31 +92,13 @@ class World:
         path: str,
         query: Mapping[str, str],
         body: Any = None,
-        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """One request, one answer."""
-        call = Call(
-            method=method,
-            host=HOST,
-            path=path,
-            query=query,
-            headers={
-                "authorization": f"Bearer {self._token}",
-                "content-type": "application/json",
-                **(headers or {}),
-            },
-            content=b"" if body is None else json.dumps(body).encode(),
-            body=None,
-            principal_id=None,
-        )
-        answer = await self._azure.gateway.answer(call)
+        answer = await self._azure.arm(method, path, query, body, by=PRINCIPAL_ID)
         content = answer.body
         if isinstance(content, bytes):
             with contextlib.suppress(ValueError):
                 content = json.loads(content)
-        else:
-            # As the wire would have it: no tuples, no keys but strings.
-            content = json.loads(json.dumps(content))
         return Reply(answer.status, content, answer.headers)
 
     async def follow(self, first: Reply) -> Reply:
