@@ -2,7 +2,7 @@
 
 Scope: assignments with Azure's rules (GUID names, one per scope, principal and role, nothing but the description changes),
 the built-in roles that platforms such as this use, custom roles. Omitted: evaluation (nobody is refused for a missing role),
-deny assignments, PIM, locks and policies.
+PIM. Beside it: ``permission.py``, ``lock.py``, ``policy.py``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from local.azure.access import directory
 from local.azure.built_in_role import BUILT_IN_ROLES
-from local.azure.errors import ArmError, bad_request, conflict
+from local.azure.errors import ArmError, bad_request, conflict, unsupported
+from local.azure.operation import present
 from local.azure.resource_id import parse
-from local.azure.resource_type import Call, Json, Record, ResourceId, ResourceType
+from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType
 from local.settings import PRINCIPAL_ID, SUBSCRIPTION_ID
 
 if TYPE_CHECKING:
@@ -36,6 +37,17 @@ def _guid(text: str) -> bool:
     return True
 
 
+def _check_role(azure: Azure, role: str, definition: str) -> None:
+    if definition not in BUILT_IN_ROLES and not azure.store.named(DEFINITION, definition):
+        if role.lower().startswith("/providers/"):
+            raise unsupported(f"The built-in role '{definition}' (it has {len(BUILT_IN_ROLES)} of Azure's)")
+        raise ArmError(
+            404,
+            "RoleDefinitionDoesNotExist",
+            f"The specified role definition with ID '{definition}' does not exist (local Azure knows {len(BUILT_IN_ROLES)} built-in roles).",
+        )
+
+
 def _prepare_assignment(azure: Azure, resource_id: ResourceId, body: Json, old: Record | None) -> Json:
     if not _guid(resource_id.name):
         raise bad_request(
@@ -49,12 +61,7 @@ def _prepare_assignment(azure: Azure, resource_id: ResourceId, body: Json, old: 
             f"The principal '{principal}' is no object id.", code="InvalidPrincipalId", target="principalId"
         )
     definition = role.rsplit("/", 1)[-1].lower()
-    if definition not in BUILT_IN_ROLES and azure.store.get(_definition_id(definition)) is None:
-        raise ArmError(
-            404,
-            "RoleDefinitionDoesNotExist",
-            f"The specified role definition with ID '{definition}' does not exist (local Azure knows {len(BUILT_IN_ROLES)} built-in roles).",
-        )
+    _check_role(azure, role, definition)
     kind = given.get("principalType")
     if kind is not None and kind not in _PRINCIPALS:
         raise bad_request(
@@ -158,7 +165,7 @@ def _built_in(name: str) -> Json:
         "type": "BuiltInRole",
         "description": role.description,
         "assignableScopes": ["/"],
-        "permissions": [_permission(one) for one in role.permissions],
+        "permissions": [permission(one) for one in role.permissions],
         "createdOn": _MADE,
         "updatedOn": _MADE,
         "createdBy": None,
@@ -167,7 +174,8 @@ def _built_in(name: str) -> Json:
     return {"properties": properties}
 
 
-def _permission(one: Permission) -> Json:
+def permission(one: Permission) -> Json:
+    """A permission as ARM shows it."""
     return {
         "actions": list(one.actions),
         "notActions": list(one.not_actions),
@@ -186,16 +194,59 @@ def _implicit_definition(_azure: Azure, resource_id: ResourceId) -> Json | None:
     return _built_in(name) if name in BUILT_IN_ROLES else None
 
 
-def _prepare_definition(_azure: Azure, resource_id: ResourceId, body: Json, _old: Record | None) -> Json:
+def _prepare_definition(azure: Azure, resource_id: ResourceId, body: Json, old: Record | None) -> Json:
     if not _guid(resource_id.name):
         raise bad_request("The name of a role definition must be a GUID.", code="InvalidRoleDefinitionId")
     if resource_id.name.lower() in BUILT_IN_ROLES:
         raise bad_request("A built-in role can't be changed.", code="RoleDefinitionReadOnly")
     given: Json = body.get("properties") or {}
+    if "properties" not in body:
+        # Azure documents a definition without anything in it.
+        given = {"roleName": resource_id.name, "assignableScopes": [resource_id.scope], "permissions": [{}]}
     for key in ("roleName", "assignableScopes", "permissions"):
         if not given.get(key):
             raise bad_request(f"A role definition needs '{key}'.", code="InvalidRequestContent", target=key)
-    return {"properties": {"type": "CustomRole", **given}}
+    for other in azure.store.of_type(DEFINITION):
+        same = other.body["properties"]["roleName"].lower() == str(given["roleName"]).lower()
+        if same and other.id.lower() != resource_id.key:
+            raise conflict(
+                f"A custom role with the same name already exists in this directory: '{given['roleName']}'.",
+                code="RoleDefinitionWithSameNameExists",
+            )
+    now = azure.now().isoformat()
+    before: Json = old.body["properties"] if old is not None else {}
+    stamps = {
+        "createdOn": before.get("createdOn") or now,
+        "updatedOn": now,
+        "createdBy": before.get("createdBy") or PRINCIPAL_ID,
+        "updatedBy": PRINCIPAL_ID,
+    }
+    return {"properties": {"description": "", **given, "type": "CustomRole", **stamps}}
+
+
+def _guard_definition(azure: Azure, record: Record) -> None:
+    used = [
+        one
+        for one in azure.store.of_type(ASSIGNMENT)
+        if one.body["properties"]["roleDefinitionId"].rsplit("/", 1)[-1].lower() == record.name.lower()
+    ]
+    if used:
+        raise bad_request(
+            f"There are existing role assignments referencing role (code: RoleDefinitionHasAssignments): {used[0].id}.",
+            code="RoleDefinitionHasAssignments",
+        )
+
+
+def _delete(azure: Azure, call: Call, _resource_id: ResourceId, record: Record | None) -> Answer | None:
+    """What was deleted is the answer."""
+    if record is None:
+        return None
+    kind = next(kind for kind in TYPES if kind.name == record.type)
+    if kind.guard_delete is not None:
+        kind.guard_delete(azure, record)
+    body = present(azure, kind, record, call.api_version)
+    azure.store.delete(record.id)
+    return Answer(200, body)
 
 
 def _list_definitions(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
@@ -217,7 +268,12 @@ def _plain(_azure: Azure, _record: Record, body: Json, _api_version: str) -> Jso
 
 TYPES = (
     ResourceType(
-        ASSIGNMENT, prepare=_prepare_assignment, listing=_list_assignments, view=_plain, patch=False
+        ASSIGNMENT,
+        prepare=_prepare_assignment,
+        listing=_list_assignments,
+        view=_plain,
+        on_delete=_delete,
+        patch=False,
     ),
     ResourceType(
         DEFINITION,
@@ -225,6 +281,8 @@ TYPES = (
         implicit=_implicit_definition,
         listing=_list_definitions,
         view=_plain,
+        guard_delete=_guard_definition,
+        on_delete=_delete,
         patch=False,
     ),
 )

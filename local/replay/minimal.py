@@ -15,6 +15,17 @@ _NET = "$group/providers/Microsoft.Network"
 
 MINIMAL: dict[str, Json] = {
     "Microsoft.Resources/resourceGroups": _IN,
+    "Microsoft.Authorization/roleDefinitions": {
+        "properties": {
+            "roleName": "Replayed",
+            "description": "A role",
+            "type": "CustomRole",
+            "assignableScopes": ["$subscription"],
+            "permissions": [
+                {"actions": ["*/read"], "notActions": [], "dataActions": [], "notDataActions": []}
+            ],
+        }
+    },
     "Microsoft.ContainerRegistry/registries": {**_IN, "sku": {"name": "Premium"}, "properties": {}},
     "Microsoft.EventGrid/systemTopics": {
         **_IN,

@@ -132,7 +132,7 @@ async def _prepare(preparation: Preparation, example: Example, target: Aim) -> N
             await preparation.referring(target.resource, example.answer)
     else:
         await _prepare_scope(preparation, target.scope)
-        if example.method == "GET":
+        if example.method in ("GET", "POST"):
             for path, item in elements(example):
                 await preparation.make(path, item)
                 await preparation.referring(path, item)
