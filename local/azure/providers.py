@@ -75,6 +75,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.machine_learning.connection",
     "local.azure.machine_learning.compute",
     "local.azure.machine_learning.vm_size",
+    "local.azure.machine_learning.quota",
     "local.azure.machine_learning.datastore",
     "local.azure.machine_learning.data",
     "local.azure.machine_learning.code",

@@ -49,12 +49,13 @@ def _prepare(_azure: Azure, _id: ResourceId, body: Json, old: Record | None) -> 
             **given,
             "displayName": name or before.get("displayName"),
             "isEnabled": bool(given.get("isEnabled", True)),
-            "trigger": _trigger(given.get("trigger") or {}),
+            "trigger": trigger(given.get("trigger") or {}),
         }
     }
 
 
-def _trigger(given: Mapping[str, Any]) -> Json:
+def trigger(given: Mapping[str, Any]) -> Json:
+    """A trigger as it is stored; ``ArmError`` 400 if it is none."""
     kind = str(given.get("triggerType", ""))
     if kind == "Recurrence":
         frequency = str(given.get("frequency", "")).lower()

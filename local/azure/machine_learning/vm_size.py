@@ -63,6 +63,7 @@ SIZES = (
     VmSize("Standard_NC16as_T4_v3", "Standard NCASv3_T4 Family", 16, 110, 360, 1),
     VmSize("Standard_NC64as_T4_v3", "Standard NCASv3_T4 Family", 64, 440, 2880, 4),
 )
+_BY_NAME = {size.name.lower(): size for size in SIZES}
 _NAME = re.compile(r"(?:Standard|Basic)_[A-Z]{1,3}\d+(?:-\d+)?[a-z]*(?:_[A-Za-z0-9]+)*", re.IGNORECASE)
 
 
@@ -74,6 +75,11 @@ def check(name: str, target: str) -> None:
             code="InvalidVmSize",
             target=target,
         )
+
+
+def find(name: str) -> VmSize | None:
+    """The size of a name, in any case; None if it isn't in ``SIZES``."""
+    return _BY_NAME.get(name.lower())
 
 
 def _shown(size: VmSize) -> Json:
@@ -88,7 +94,7 @@ def _shown(size: VmSize) -> Json:
         "lowPriorityCapable": True,
         "premiumIO": "s_" in size.name or "DS" in size.name,
         "estimatedVMPrices": None,
-        "supportedComputeTypes": ["AmlCompute"],
+        "supportedComputeTypes": ["AmlCompute", "ComputeInstance"],
     }
 
 
