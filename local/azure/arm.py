@@ -308,7 +308,14 @@ class Arm:
         action = actions.get(target.name.lower())
         if action is None:
             raise unsupported(f"The action '{target.name}' of '{kind.name}'")
-        return await action(self._azure, call, self._existing(resource_id, kind))
+        answer = await action(self._azure, call, self._existing(resource_id, kind))
+        record = self._store.get(resource_id.text)
+        if record is None or target.name.lower() not in kind.long_actions:
+            return answer
+        with self._store.transaction():
+            operation = self._operations.begin(record, "update")
+        self._operations.run(operation)
+        return Answer(202, None, self._operations.headers(operation, call.api_version))
 
     def _existing(self, resource_id: ResourceId, kind: ResourceType) -> Record:
         """The resource, also one that Azure made with its parent and nobody has changed yet; 404 if there is none."""

@@ -71,6 +71,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.network.location",
     "local.azure.machine_learning.workspace",
     "local.azure.machine_learning.workspace_action",
+    "local.azure.machine_learning.operation_list",
     "local.azure.machine_learning.managed_network",
     "local.azure.machine_learning.connection",
     "local.azure.machine_learning.compute",

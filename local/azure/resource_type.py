@@ -159,6 +159,8 @@ class ResourceType:
     admit: Callable[[Azure, Call, ResourceId], None] | None = None
     #: whether ``settle`` runs at updates too; False: an update is written at once and shows no state in between
     settle_updates: bool = True
+    #: the actions, in lower case, that answer 202: ``settle`` does what they asked for, as after an update
+    long_actions: frozenset[str] = frozenset()
     #: what ``provisioningState`` says while a new resource settles
     creating: str = "Creating"
 

@@ -9,7 +9,8 @@ What the documentation leaves open is decided here, for every example alike:
 - whatever subscription an example names is local Azure's one;
 - a scope that is no path of Azure's (``/scope/providers/…``) stands for any scope: a resource group's;
 - ``$skiptoken`` is left out: a token is what an earlier answer gave, and there was none;
-- a query parameter with the placeholder ``string`` for a value stands for one that isn't given.
+- a query parameter with the placeholder ``string`` for a value stands for one that isn't given, and an ``offset`` into a list
+  of one is none.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
+from local.replay.learning import fitted
 from local.replay.placeholder import filled, named
 from local.settings import SUBSCRIPTION_ID
 
@@ -82,11 +84,13 @@ def read(file: Path) -> Example:
         ) from None
     path, query = _address(url)
     documented = {
-        int(found[1]): filled(here(value), path)
+        int(found[1]): fitted(filled(here(value), path), path)
         for key, value in content.items()
         if (found := _RESPONSE.fullmatch(key))
     }
-    return Example(file.parent.name, file.stem, method, path, query, filled(here(body), path), documented)
+    return Example(
+        file.parent.name, file.stem, method, path, query, fitted(filled(here(body), path), path), documented
+    )
 
 
 def read_all(folder: Path) -> list[Example]:
@@ -111,7 +115,7 @@ def _address(url: str) -> tuple[str, dict[str, str]]:
     query = {
         key: value
         for key, value in parse_qsl(rest, keep_blank_values=True)
-        if key.lower() != "$skiptoken" and value != _NOT_GIVEN
+        if key.lower() not in ("$skiptoken", "offset") and value != _NOT_GIVEN
     }
     return named(str(here(path))), query
 

@@ -22,6 +22,8 @@ _BRACED = re.compile(r"(?<![@$\w])[{<]([A-Za-z][\w-]*)[}>]")
 #: A parameter of the path that may be empty, and an id pasted for a name.
 _EMPTY = re.compile(r"/parentResourcePath(?=/)")
 _PASTED = re.compile(r"/https?://[^?]*/(?=[^/]+$)")
+#: Names that Azure takes in lower case only.
+_ACCOUNT = re.compile(r"(?<=/storageAccounts/)[^/]+")
 #: By key, what ``string`` becomes in a workspace's examples; ``$workspace`` is the id of the workspace or registry.
 _WORKSPACE: dict[str, str] = {
     "codeId": "$workspace/codes/replay/versions/1",
@@ -52,6 +54,7 @@ def named(text: str) -> str:
     """A path or an id without a documentation's parameters: ``{name}`` is ``name``."""
     text = _PASTED.sub("/", _EMPTY.sub("", text)) if text.startswith("/") else text
     text = _BRACED.sub(r"\1", text)
+    text = _ACCOUNT.sub(lambda found: found[0].lower(), text)
     head, slash, last = text.rpartition("/")
     return f"{head}{slash}{_GUIDS[last]}" if last in _GUIDS else text
 

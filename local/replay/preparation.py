@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
+from local.replay import learning
 from local.replay.arising import ARISING, KINDS
 from local.replay.minimal import ANYTHING, MINIMAL
 from local.replay.referring import REFERRING, UNDER_KEY
 from local.settings import SUBSCRIPTION_ID, TENANT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from local.azure.resource_type import ResourceId
     from local.replay.arising import Arising
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from local.replay.writable import Writable
 
 Json = dict[str, Any]
-_MINIMAL = {name.lower(): body for name, body in MINIMAL.items()}
+_MINIMAL = {name.lower(): body for name, body in {**MINIMAL, **learning.MINIMAL}.items()}
 #: How deep what is referred to may refer itself.
 _DEPTH = 8
 _API_VERSION = "2024-05-01"
@@ -102,7 +103,7 @@ def filled(body: Any, resource_id: ResourceId, **more: str) -> Any:
         group = f"{subscription}/resourceGroups/{resource_id.resource_group or 'replay'}"
         number = str(zlib.crc32(resource_id.name.lower().encode()) % 250 + 1)
         known = {"group": group, "subscription": subscription, "tenant": TENANT_ID, "number": number}
-        values = {**known, **more}
+        values = {**known, "parent": resource_id.parent, **more}
         return re.sub(r"\$(\w+)", lambda found: values.get(found[1], found[0]), body)
     if isinstance(body, list):
         return [filled(item, resource_id, **more) for item in body]
@@ -244,6 +245,10 @@ class Preparation:
             await self.make(f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/{parsed.resource_group}")
         if parsed.parent:
             await self.make(parsed.parent, depth=depth)
+
+    async def send(self, method: str, path: str, query: Mapping[str, str]) -> None:
+        """A request that brings what is there to where the example begins."""
+        await self._world.send(method, path, query)
 
     async def make(
         self, path: str, documented: Any = None, *, depth: int = 0, near: Sequence[str] = ()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from local.azure.errors import ArmError
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
+from local.replay import learning
 from local.replay.arising import ARISING
 from local.replay.comparison import Difference, Terms, differences, statuses, type_of
 from local.replay.preparation import Preparation
@@ -120,6 +121,8 @@ def _refused(example: Example, reply: Reply) -> Verdict:
 
 
 async def _prepare(preparation: Preparation, example: Example, target: Aim) -> None:
+    for path, body in learning.needed(example.path):
+        await preparation.make(path, body)
     if target.resource is not None:
         await preparation.parents(target.resource)
         if example.method == "PATCH":
@@ -137,6 +140,8 @@ async def _prepare(preparation: Preparation, example: Example, target: Aim) -> N
                 await preparation.make(path, item)
                 await preparation.referring(path, item)
     await preparation.refer(example.body, but=example.path)
+    for method, path in learning.before(example.method, example.path):
+        await preparation.send(method, path, example.query)
 
 
 async def _prepare_scope(preparation: Preparation, scope: str) -> None:
@@ -161,7 +166,7 @@ def _before(answer: Any, patch: Any) -> Any:
         return answer
     before: dict[str, Any] = {}
     for key, value in answer.items():
-        if key not in patch:
+        if key not in patch or key == "identity":
             before[key] = value
         elif isinstance(value, dict) and isinstance(patch[key], dict):
             before[key] = _before(value, patch[key])
@@ -197,6 +202,8 @@ def _place(collection: str, item: dict[str, Any]) -> str | None:
         return f"{collection}/{parsed.name}"
     if isinstance(name, str) and re.search(r"/resourceGroups/[^/]+/providers/", collection, re.IGNORECASE):
         return f"{collection}/{name}"
+    if isinstance(name, str) and re.match(r"/subscriptions/[^/]+/providers/[^/]+/[^/]+$", collection):
+        return f"{collection.replace('/providers/', '/resourceGroups/replay/providers/', 1)}/{name}"
     return None
 
 

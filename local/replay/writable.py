@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from local.provider.facts import Facts
+from local.replay.learning import WRITABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,6 +73,7 @@ class Writable:
             tree: Tree = {}
             for token in self._tokens[kind]:
                 tree = _joined(tree, self._of_properties(self._facts.resource(token).inputs, ()))
+            tree = _joined(tree, WRITABLE.get(kind, {}))
             kept = _kept(documented, _joined(tree, self._asked.get(kind, {})))
         elif kind in self._asked:
             tree = _joined(self._asked[kind], dict.fromkeys(("location", "tags")))

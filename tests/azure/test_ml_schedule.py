@@ -176,7 +176,8 @@ def test_a_schedule_that_is_on_cannot_be_deleted(ml_client: MLClient, schedule: 
     [
         ({"trigger": {"triggerType": "Cron", "expression": "sometimes"}}, "no cron expression"),
         ({"trigger": {"triggerType": "Recurrence", "frequency": "blue moon", "interval": 1}}, "frequency"),
-        ({"action": {"actionType": "InvokeBatchEndpoint"}}, "not supported by local Azure"),
+        ({"action": {"actionType": "InvokeBatchEndpoint"}}, "needs a endpointInvocationDefinition"),
+        ({"action": {"actionType": "ImportData"}}, "not supported by local Azure"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_refused(

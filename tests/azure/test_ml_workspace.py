@@ -305,14 +305,6 @@ def test_a_cluster_that_cannot_be_is_refused(
     assert said in refused["error"]["message"]
 
 
-def test_a_compute_instance_is_not_pretended(local_azure: LocalAzure, workspace: Workspace) -> None:
-    body = {"location": "westeurope", "properties": {"computeType": "ComputeInstance", "properties": {}}}
-    status, _, refused = local_azure.arm(
-        "PUT", f"{workspace.id}/computes/instance", body, api_version=VERSION
-    )
-    assert (status, refused["error"]["code"]) == (501, "NotSupportedByLocalAzure")
-
-
 def test_sizes_are_listed(ml_client: MLClient) -> None:
     found = {one.name: one for one in ml_client.compute.list_sizes()}
     assert vars(found["Standard_DS3_v2"])["vCPUs"] == 4

@@ -46,7 +46,7 @@ KINDS = {
         Kind(
             "Kubernetes",
             ("Microsoft.ContainerService/managedClusters", "Microsoft.Kubernetes/connectedClusters"),
-            defaults=(("namespace", "default"),),
+            defaults=(("namespace", "default"), ("extensionInstanceReleaseTrain", "stable")),
             secrets=(("relayConnectionString",), ("serviceBusConnectionString",)),
         ),
         Kind(

@@ -1,4 +1,7 @@
-"""Batch endpoints and which of their deployments is the default. ``batch_job.py`` runs what they are invoked for."""
+"""Batch endpoints and which of their deployments is the default. ``batch_job.py`` runs what they are invoked for.
+
+Whatever ``authMode`` says, as Azure documents it, callers come with a token of Microsoft Entra ID.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from local.azure.errors import bad_request
 from local.azure.machine_learning import endpoint_key, resource_identity
 from local.azure.machine_learning.asset import WORKSPACE
-from local.azure.machine_learning.online_endpoint import check_name, location_of, merge_tags
+from local.azure.machine_learning.online_endpoint import AUTH_MODES, check_name, location_of, merge_tags
 from local.azure.resource_type import Answer, ResourceType
 
 if TYPE_CHECKING:
@@ -24,10 +27,11 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
     check_name(resource_id, azure, location, ENDPOINT)
     given = {key: value for key, value in (body.get("properties") or {}).items() if value is not None}
     before: Mapping[str, Any] = old.body["properties"] if old else {}
-    mode = str(given.get("authMode") or "AADToken")
-    if mode.lower() != "aadtoken":
+    mode = {one.lower(): one for one in AUTH_MODES}.get(str(given.get("authMode") or "AADToken").lower())
+    if mode is None:
         raise bad_request(
-            f"authMode is '{mode}'; a batch endpoint's is AADToken.", target="properties.authMode"
+            f"authMode is '{given['authMode']}'; it must be one of {', '.join(AUTH_MODES)}.",
+            target="properties.authMode",
         )
     default = (given.get("defaults") or {}).get("deploymentName")
     if default and azure.store.get(f"{resource_id.text}/deployments/{default}") is None:
@@ -42,11 +46,12 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
         "location": location,
         "kind": body.get("kind"),
         "tags": body.get("tags") or {},
+        **({"sku": body["sku"]} if body.get("sku") else {}),
         "identity": resource_identity.complete(azure, resource_id, identity, old),
         "properties": {
             "description": given.get("description"),
             "properties": {**(before.get("properties") or {}), **(given.get("properties") or {})},
-            "authMode": "AADToken",
+            "authMode": mode,
             "defaults": {"deploymentName": default or None},
             "keys": None,
             "scoringUri": f"{host}/jobs",

@@ -165,6 +165,10 @@ def _on_delete(_azure: Azure, call: Call, _resource_id: ResourceId, record: Reco
 
 async def _list_nodes(_azure: Azure, _call: Call, record: Record) -> Answer:
     _only(record, _CLUSTER, "nodes to list")
+    if record.body["properties"]["properties"]["scaleSettings"]["minNodeCount"]:
+        raise unsupported(
+            f"Listing the nodes that '{record.name}' always keeps: no machine is allocated, so it"
+        )
     return Answer(200, {"nodes": []})
 
 
@@ -201,9 +205,7 @@ def _turn(action: str) -> Any:
                 f"'{record.name}' is of type {properties['computeType']}; only a compute instance can be asked to {action}.",
             )
         asked = compute_instance.asked(properties["properties"], action, azure.now())
-        # Nothing has to be waited for: the instance is where it was asked to be before the answer.
-        done = compute_instance.settled(asked)
-        azure.store.put(record.id, {**record.body, "properties": {**properties, "properties": done}})
+        azure.store.put(record.id, {**record.body, "properties": {**properties, "properties": asked}})
         return Answer(200)
 
     return turn
@@ -247,6 +249,7 @@ TYPES = (
         merge=merge,
         on_delete=_on_delete,
         operation=("computeOperationsStatus", "op"),
+        long_actions=frozenset({"start", "stop", "restart"}),
         actions={
             "listNodes": _list_nodes,
             "listKeys": _list_keys,

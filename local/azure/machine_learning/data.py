@@ -14,14 +14,20 @@ if TYPE_CHECKING:
 _TYPES = ("uri_file", "uri_folder", "mltable")
 
 
+def _type(given: str) -> str | None:
+    """The type as it is written today; older clients write ``UriFile`` for ``uri_file``."""
+    return {one.replace("_", ""): one for one in _TYPES}.get(given.lower().replace("_", ""))
+
+
 def _complete(azure: Azure, resource_id: ResourceId, properties: Json) -> Json:
     asset.required(properties, "dataUri")
-    kind = str(properties.get("dataType") or "uri_folder").lower()
-    if kind not in _TYPES:
-        raise bad_request(f"dataType is '{kind}'; it must be one of {', '.join(_TYPES)}.", target="dataType")
+    given = str(properties.get("dataType") or "uri_folder")
+    kind = _type(given)
+    if kind is None:
+        raise bad_request(f"dataType is '{given}'; it must be one of {', '.join(_TYPES)}.", target="dataType")
     container = azure.store.get(resource_id.parent)
     declared = container.body["properties"].get("dataType") if container else None
-    if declared and str(declared).lower() != kind:
+    if declared and _type(str(declared)) != kind:
         raise bad_request(
             f"The versions of '{resource_id.names[-2]}' are of type {declared}; this one is of type {kind}.",
             target="dataType",

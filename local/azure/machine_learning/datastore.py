@@ -1,6 +1,6 @@
 """Datastores: how a workspace reaches storage. Those of the workspace itself come with it.
 
-Kept for blobs, ADLS Gen2 and file shares; content is read and written through blobs and Gen2 only. Secrets that were
+Kept for blobs, ADLS Gen1 and Gen2, file shares and OneLake; content is read and written through blobs and Gen2 only. Secrets that were
 given are answered by ``listSecrets`` alone; for the workspace's own account it is the account's key.
 """
 
@@ -25,6 +25,8 @@ _REQUIRED = {
     "AzureBlob": ("accountName", "containerName"),
     "AzureDataLakeGen2": ("accountName", "filesystem"),
     "AzureFile": ("accountName", "fileShareName"),
+    "AzureDataLakeGen1": ("storeName",),
+    "OneLake": ("artifact", "oneLakeWorkspaceName"),
 }
 _FIXED = (
     "datastoreType",
@@ -34,7 +36,12 @@ _FIXED = (
     "fileShareName",
     "endpoint",
     "protocol",
+    "storeName",
+    "artifact",
+    "oneLakeWorkspaceName",
 )
+_OF_ACCOUNTS = ("AzureBlob", "AzureDataLakeGen2", "AzureFile")
+_ACCOUNT = {"endpoint": "core.windows.net", "protocol": "https"}
 _CREDENTIALS = ("None", "AccountKey", "Sas", "ServicePrincipal", "Certificate")
 
 
@@ -59,8 +66,7 @@ def _prepare(_azure: Azure, resource_id: ResourceId, body: Json, old: Record | N
         "description": None,
         "tags": {},
         "properties": {},
-        "endpoint": "core.windows.net",
-        "protocol": "https",
+        **(_ACCOUNT if kind in _OF_ACCOUNTS else {}),
         "serviceDataAccessAuthIdentity": "None",
         **given,
         "subscriptionId": given.get("subscriptionId") or resource_id.subscription_id,
@@ -79,7 +85,14 @@ def _prepare(_azure: Azure, resource_id: ResourceId, body: Json, old: Record | N
 
 
 def _view(_azure: Azure, _record: Record, body: Json, _api_version: str) -> Json:
-    return {key: value for key, value in body.items() if key != "secrets"}
+    """Without the secrets: of them only the type is shown."""
+    shown = {key: value for key, value in body.items() if key != "secrets"}
+    credentials: Json = body["properties"]["credentials"]
+    kind = credentials["credentialsType"]
+    if kind == "None":
+        return shown
+    told = {**credentials, "secrets": {"secretsType": kind}}
+    return {**shown, "properties": {**body["properties"], "credentials": told}}
 
 
 def _guard_delete(_azure: Azure, record: Record) -> None:
@@ -109,7 +122,9 @@ def _listing(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
             and (text is None or text.lower() in record.name.lower())
         )
 
-    return list(filter(shown, records))
+    found = list(filter(shown, records))
+    count = query.get("count", "")
+    return found[: int(count)] if count.isdigit() else found
 
 
 def of_workspace(workspace_id: str, account: str, *, identity: bool) -> dict[str, Json]:

@@ -29,6 +29,9 @@ _INTERRUPTED = "Local Azure was stopped while the job ran; submit it again."
 #: What may change after a job was submitted (Azure refuses the rest by ignoring it).
 _CHANGEABLE = ("tags", "properties", "displayName", "description", "isArchived")
 
+#: What is said of an endpoint that a job was to open to people (SSH, Jupyter): it isn't there.
+_NO_SERVICE = {"status": "Failed", "errorMessage": "Local Azure opens no services of jobs."}
+
 _log = logging.getLogger(__name__)
 #: What was submitted and has not ended, and the tasks of what runs.
 _submitted: set[str] = set()
@@ -54,10 +57,12 @@ def _new(job_name: str, given: Json) -> Json:
         raise unsupported(f"A job of type '{kind}'")
     if given.get("distribution"):
         raise unsupported("A distributed command")
-    for name in ("jobs",) if kind == "Pipeline" else ("command", "environmentId"):
+    for name in () if kind == "Pipeline" else ("command", "environmentId"):
         if not given.get(name):
             raise bad_request(f"The job has no {name}.", target=f"properties.{name}")
     if kind == "Pipeline":
+        # One without steps is done at once.
+        given = {**given, "jobs": given.get("jobs") or {}}
         pipeline.order(given["jobs"])
     outputs: Json = {
         name: {**(one or {}), "jobOutputType": wanted.type, "uri": wanted.uri}
@@ -79,7 +84,9 @@ def _new(job_name: str, given: Json) -> Json:
             "properties": given.get("properties") or {},
             "inputs": given.get("inputs") or {},
             "outputs": outputs,
-            "services": {},
+            "services": {
+                name: {**(one or {}), **_NO_SERVICE} for name, one in (given.get("services") or {}).items()
+            },
             "status": job_state.NOT_STARTED,
         },
         "run": {},
@@ -195,6 +202,8 @@ async def _cancel(azure: Azure, _call: Call, record: Record) -> Answer:
         _cancelled.add(key)
         task.cancel()
         await asyncio.wait([task])
+    elif key not in _submitted:
+        Job(azure, record.id).update(status=job_state.CANCELED)
     return Answer(200)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints"
 _NAME = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{1,30})[A-Za-z0-9]")
-_AUTH_MODES = ("Key", "AMLToken", "AADToken")
+AUTH_MODES = ("Key", "AMLToken", "AADToken")
 _MIRROR_LIMIT = 50
 _GIVEN_KEYS = "keys"
 
@@ -68,10 +68,10 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
     if given.get("compute"):
         raise unsupported("A Kubernetes online endpoint")
     mode = str(given.get("authMode") or before.get("authMode") or "")
-    known = {one.lower(): one for one in _AUTH_MODES}
+    known = {one.lower(): one for one in AUTH_MODES}
     if mode.lower() not in known:
         raise bad_request(
-            f"authMode is '{mode}'; it must be one of {', '.join(_AUTH_MODES)}.", target="properties.authMode"
+            f"authMode is '{mode}'; it must be one of {', '.join(AUTH_MODES)}.", target="properties.authMode"
         )
     deployments = {one.name: one for one in azure.store.below(resource_id.text, f"{ENDPOINT}/deployments")}
     traffic = check_traffic(given.get("traffic") or {}, list(deployments))
@@ -79,8 +79,9 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
     keys = given.get("keys") or {}
     prepared: Json = {
         "location": location,
-        "kind": "Managed",
+        "kind": body.get("kind") or (old.body["kind"] if old else "Managed"),
         "tags": body.get("tags") or {},
+        **({"sku": body["sku"]} if body.get("sku") else {}),
         "identity": resource_identity.complete(
             azure,
             resource_id,

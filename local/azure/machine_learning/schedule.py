@@ -1,7 +1,8 @@
 """Schedules of jobs and model monitors: kept, checked, switched on and off, and run when they are triggered.
 
 Local Azure doesn't watch the clock: a schedule runs when its ``trigger`` action is called, whether it is on or off.
-One that is on can't be deleted. Schedules that invoke batch endpoints or import data are refused.
+One that is on can't be deleted. Schedules that invoke batch endpoints are kept, and triggering one is refused; those that
+import data are refused.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
     from local.azure.resource_type import Call, Json, Record, ResourceId
 
 SCHEDULE = f"{WORKSPACE}/schedules"
-_ACTIONS = {"CreateJob": "jobDefinition", "CreateMonitor": "monitorDefinition"}
+_ACTIONS = {
+    "CreateJob": "jobDefinition",
+    "CreateMonitor": "monitorDefinition",
+    "InvokeBatchEndpoint": "endpointInvocationDefinition",
+}
 _FREQUENCIES = ("minute", "hour", "day", "week", "month")
 _CRON = re.compile(r"\S+(?: \S+){4}")
 
@@ -95,6 +100,8 @@ def _guard_delete(_azure: Azure, record: Record) -> None:
 async def _run(azure: Azure, _call: Call, record: Record) -> Answer:
     from local.azure.machine_learning import monitor_run  # noqa: PLC0415 (it imports what runs jobs)
 
+    if record.body["properties"]["action"]["actionType"] == "InvokeBatchEndpoint":
+        raise unsupported(f"Triggering a schedule that invokes a batch endpoint ('{record.name}')")
     job = await monitor_run.trigger(azure, record)
     return Answer(
         200, {"scheduleActionType": record.body["properties"]["action"]["actionType"], "submissionId": job}
