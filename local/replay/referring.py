@@ -102,9 +102,11 @@ REFERRING: dict[tuple[str, str, str], Json] = {
             **_IN,
             "properties": {**_FIREWALL, "firewallPolicy": _THIS},
         },
-        (f"{_NET}/firewallPolicies", "ruleCollectionGroups", f"{_NET}/firewallPolicies/ruleCollectionGroups"): {
-            "properties": {"priority": 200, "ruleCollections": []}
-        },
+        (
+            f"{_NET}/firewallPolicies",
+            "ruleCollectionGroups",
+            f"{_NET}/firewallPolicies/ruleCollectionGroups",
+        ): {"properties": {"priority": 200, "ruleCollections": []}},
         (f"{_NET}/privateLinkServices", "privateEndpointConnections", f"{_NET}/privateEndpoints"): {
             **_IN,
             "properties": {
