@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from local.azure.errors import ArmError, conflict, parent_not_found
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from local.azure.operation import Operations
     from local.azure.resource_type import Call, Record, ResourceId, ResourceType
     from local.azure.store import SqliteStore
+
+#: A region as the parent of what a provider has in it: nothing that is made or read itself.
+_LOCATION = re.compile(r"[^/]+/locations", re.IGNORECASE)
 
 
 class Rules:
@@ -41,7 +45,8 @@ class Rules:
         """Refuses a scope that is, or is in or on, a resource of a type that local Azure doesn't have (501)."""
         while scope.strip("/"):
             resource_id = parse(scope)
-            self._catalog.of(resource_id.type)
+            if not _LOCATION.fullmatch(resource_id.type):
+                self._catalog.of(resource_id.type)
             scope = resource_id.parent
 
     def check_exists(self, scope: str) -> None:

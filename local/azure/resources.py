@@ -254,7 +254,7 @@ def _brief(record: Record) -> Json:
     kept: dict[str, Any] = {
         key: record.body[key]
         for key in ("location", "tags", "kind", "sku", "identity")
-        if record.body.get(key)
+        if record.body.get(key) or (key == "tags" and key in record.body)
     }
     return {"id": record.id, "name": record.name, "type": record.type, **kept}
 

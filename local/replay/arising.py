@@ -32,6 +32,36 @@ class Arising:
     listed: str | None = None
 
 
+def further(kind: str, documented: Any) -> tuple[Step, ...]:
+    """What must be done to a resource, ``$name`` in ``$parent``, for what its documentation shows and no PUT sets."""
+    properties = documented.get("properties") if isinstance(documented, dict) else None
+    if not isinstance(properties, dict):
+        return ()
+    steps: list[Step] = []
+    if kind == "microsoft.storage/storageaccounts/blobservices/containers":
+        container = "$parent/containers/$name"
+        if (policy := properties.get("immutabilityPolicy")) is not None:
+            days = (policy.get("properties") or {}).get("immutabilityPeriodSinceCreationInDays", 1)
+            body = {"properties": {"immutabilityPeriodSinceCreationInDays": days}}
+            steps.append(Step("PUT", f"{container}/immutabilityPolicies/default", body))
+        if holds := (properties.get("legalHold") or {}).get("tags"):
+            steps.append(Step("POST", f"{container}/setLegalHold", {"tags": [hold["tag"] for hold in holds]}))
+    if kind == "microsoft.storage/storageaccounts" and "storageAccountSkuConversionStatus" in properties:
+        account = "$parent/providers/Microsoft.Storage/storageAccounts/$name"
+        wanted = documented["sku"]["name"]
+        other = "Standard_LRS" if wanted != "Standard_LRS" else "Standard_GRS"
+        steps += [Step("PATCH", account, {"sku": {"name": sku}}) for sku in (other, wanted)]
+    return tuple(steps)
+
+
+def beforehand(kind: str, action: str, asked: Any) -> tuple[Step, ...]:
+    """What must have been done to a resource before it is asked for an action."""
+    if action.lower() == "lease" and isinstance(asked, dict) and asked.get("action") != "Acquire":
+        lease = {"action": "Acquire", "leaseDuration": -1, "proposedLeaseId": asked.get("leaseId")}
+        return (Step("POST", f"$parent/{kind.rpartition('/')[2]}/$name/lease", lease),)
+    return ()
+
+
 _NET = "$group/providers/Microsoft.Network"
 _CONNECTION = Arising(
     (
@@ -175,6 +205,25 @@ ARISING: dict[str, Arising] = {
                 minimal="Microsoft.KeyVault/vaults",
             ),
             Step("DELETE", "$subscription/resourceGroups/replay/providers/Microsoft.KeyVault/vaults/$name"),
+        )
+    ),
+    "microsoft.storage/locations/deletedaccounts": Arising(
+        tuple(
+            Step(
+                method,
+                "$subscription/resourceGroups/replay/providers/Microsoft.Storage/storageAccounts/$name",
+                minimal="Microsoft.Storage/storageAccounts" if method == "PUT" else "",
+            )
+            for method in ("PUT", "DELETE")
+        )
+    ),
+    "microsoft.storage/storageaccounts/blobservices/containers/immutabilitypolicies": Arising(
+        (
+            Step(
+                "PUT",
+                "$parent/immutabilityPolicies/default",
+                {"properties": {"immutabilityPeriodSinceCreationInDays": 3}},
+            ),
         )
     ),
     "microsoft.logic/workflows/runs": Arising(

@@ -12,6 +12,7 @@ Fair to the documentation, in general:
   unknown here, the element must at least look like one of ours;
 - an element that only names a resource of a type which local Azure doesn't serve (a virtual machine's network interface),
   or nothing (a misspelt id), can't be there;
+- an element whose id or value is documented as empty stands for any, and for none;
 - keys that are ids ignore case, as Azure does;
 - tags that a request doesn't set don't come back from it; what is set comes back as sent or as documented;
 - a resource's own id and name are those asked for, whatever the documentation calls it.
@@ -149,6 +150,8 @@ class _Comparison:
                 self._tell(inner, "set, not answered")
             elif name is None and place < len(answered):
                 self.values(item, answered[place], wanted, inner)
+            elif not answered and _blank(item):
+                continue
             elif not answered:
                 self._tell(inner, "documented, but the answered list is empty")
             else:
@@ -186,6 +189,11 @@ class _Comparison:
         if shape is not None and not dict(_SHAPES)[shape](answered):
             return f"documented as a {shape}, answered {_short(answered)}"
         return None
+
+
+def _blank(item: Any) -> bool:
+    """Whether an element stands for any: the documentation leaves what tells it apart empty."""
+    return isinstance(item, dict) and any(item.get(key) == "" for key in ("id", "value"))
 
 
 def name_of(item: Any) -> str | None:

@@ -187,11 +187,13 @@ MINIMAL: dict[str, Json] = {
         }
     },
     "Microsoft.OperationalInsights/workspaces": {**_IN, "properties": {"sku": {"name": "PerGB2018"}}},
+    "Microsoft.KeyVault/vaults/keys": {"properties": {"kty": "RSA"}},
+    "Microsoft.KeyVault/vaults/secrets": {"properties": {"value": "replayed"}},
     "Microsoft.Storage/storageAccounts": {
         **_IN,
         "kind": "StorageV2",
         "sku": {"name": "Standard_LRS"},
-        "properties": {},
+        "properties": {"allowBlobPublicAccess": True},
     },
     "Microsoft.Storage/storageAccounts/blobServices/containers": {"properties": {}},
     "Microsoft.Storage/storageAccounts/queueServices/queues": {"properties": {}},

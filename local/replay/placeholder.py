@@ -18,6 +18,8 @@ _GUIDS = {
     "roleAssignmentName": "7ec3b000-0000-4000-8000-000000000002",
     "roleAssignmentId": "7ec3b000-0000-4000-8000-000000000002",
 }
+#: What a region of Azure's own tests has behind its name.
+_STAGE = "(stage)"
 _BRACED = re.compile(r"(?<![@$\w])[{<]([A-Za-z][\w-]*)[}>]")
 #: A parameter of the path that may be empty, and an id pasted for a name.
 _EMPTY = re.compile(r"/parentResourcePath(?=/)")
@@ -64,6 +66,7 @@ def filled(value: Any, path: str, key: str = "") -> Any:
     if isinstance(value, str):
         if value == "string" and key in _WORKSPACE and (found := _WORKSPACE_ID.match(path)) is not None:
             return _WORKSPACE[key].replace("$workspace", found[1])
+        value = value.removesuffix(_STAGE)
         return named(value) if "{" in value or "<" in value or "/" in value or value in _GUIDS else value
     if isinstance(value, list):
         return [filled(item, path, key) for item in value]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from local.azure.errors import ArmError
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
 from local.replay import learning
-from local.replay.arising import ARISING, KINDS
+from local.replay.arising import ARISING, KINDS, Arising, beforehand, further
 from local.replay.minimal import ANYTHING, MINIMAL
 from local.replay.referring import REFERRING, UNDER_KEY
 from local.settings import SUBSCRIPTION_ID, TENANT_ID
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from local.azure.resource_type import ResourceId
-    from local.replay.arising import Arising
     from local.replay.example import Example
     from local.replay.world import Reply, World
     from local.replay.writable import Writable
@@ -170,6 +169,21 @@ def references(value: Any) -> Iterator[str]:
             yield from references(item)
 
 
+def vault_keys(value: Any) -> Iterator[str]:
+    """The ids of the vaults and keys that a body refers to by URL."""
+    if isinstance(value, list):
+        for item in value:
+            yield from vault_keys(item)
+    elif isinstance(value, dict):
+        given = {key.lower(): item for key, item in value.items() if isinstance(item, str)}
+        found = re.match(r"https://([^./]+)\.vault\.azure\.net", given.get("keyvaulturi", ""))
+        if found is not None and given.get("keyname") and not given.get("keyversion"):
+            group = f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/replay"
+            yield f"{group}/providers/Microsoft.KeyVault/vaults/{found[1]}/keys/{given['keyname']}"
+        for item in value.values():
+            yield from vault_keys(item)
+
+
 class Preparation:
     """Makes what one example needs."""
 
@@ -190,7 +204,7 @@ class Preparation:
             for reference in under(body, key):
                 await self.make(reference, filled(least, parse(reference)), depth=depth + 1)
         near = list(addresses(body))
-        for reference in references(body):
+        for reference in (*references(body), *vault_keys(body)):
             if not (reference.lower() + "/").startswith(but.lower() + "/") or not but:
                 await self.make(reference, depth=depth + 1, near=near)
 
@@ -263,7 +277,7 @@ class Preparation:
             parsed = parse(path)
         except ArmError:
             return False
-        if parsed.type == SUBSCRIPTION:
+        if parsed.type == SUBSCRIPTION or parsed.type.lower().endswith("/locations"):
             return True
         self.failures[key] = "it refers to itself"
         if parsed.type != RESOURCE_GROUP:
@@ -272,10 +286,18 @@ class Preparation:
             made = await self._bring_about(parsed, arising, documented)
         else:
             made = await self._put_any(parsed, documented, depth, near)
+            if made and (steps := further(parsed.type.lower(), documented)):
+                made = await self._bring_about(parsed, Arising(steps), documented)
         if made:
             del self.failures[key]
             self._made.add(key)
         return made
+
+    async def before(self, path: str, action: str, asked: Any) -> None:
+        """Does what must have been done to a resource before an action on it."""
+        parsed = parse(path)
+        if steps := beforehand(parsed.type, action, asked):
+            await self._bring_about(parsed, Arising(steps), asked)
 
     async def _put_any(
         self, resource_id: ResourceId, documented: Any, depth: int, near: Sequence[str]
@@ -315,6 +337,9 @@ class Preparation:
             body = filled(
                 _MINIMAL[step.minimal.lower()] if step.minimal else step.body, resource_id, **values
             )
+            where = re.search(r"/locations/([^/]+)/", resource_id.text, re.IGNORECASE)
+            if where is not None and isinstance(body, dict) and "location" in body:
+                body["location"] = where[1]
             if step.method == "PUT":
                 await self.parents(path)
             await self.refer(body, but=path)

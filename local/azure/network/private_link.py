@@ -229,11 +229,16 @@ def connections(azure: Azure, record: Record) -> list[Json] | None:
 
 def _shown(target_id: str, target_type: str, endpoint: Record, connection: Json) -> Json:
     given: Json = connection["properties"]
+    state: Json = dict(given["privateLinkServiceConnectionState"])
+    if target_type.lower() == "microsoft.storage/storageaccounts":
+        # Storage alone has it in the singular.
+        state["actionRequired"] = state.pop("actionsRequired", "None")
     properties: Json = {
         "privateEndpoint": {"id": endpoint.id},
-        "privateLinkServiceConnectionState": given["privateLinkServiceConnectionState"],
+        "privateLinkServiceConnectionState": state,
         "provisioningState": "Succeeded",
     }
+    own = {"etag": f'"{endpoint.etag}"'} if target_type.lower() == "microsoft.keyvault/vaults" else {}
     if given.get("groupIds"):
         properties["groupIds"] = given["groupIds"]
     name = _name(endpoint)
@@ -241,6 +246,7 @@ def _shown(target_id: str, target_type: str, endpoint: Record, connection: Json)
         "id": f"{target_id}/privateEndpointConnections/{name}",
         "name": name,
         "type": f"{target_type}/privateEndpointConnections",
+        **own,
         "properties": properties,
     }
 
@@ -276,7 +282,7 @@ def _implicit(azure: Azure, resource_id: ResourceId) -> Json | None:
     if found is None:
         return None
     shown = _shown(resource_id.parent, resource_id.type.rsplit("/", 1)[0], *found)
-    return {"properties": shown["properties"]}
+    return _outer(shown)
 
 
 def _prepare(azure: Azure, resource_id: ResourceId, body: Json, _old: Record | None) -> Json:
@@ -313,13 +319,15 @@ def _view(azure: Azure, record: Record, body: Json, _api_version: str) -> Json:
     return {**body, **shown}
 
 
+def _outer(connection: Json) -> Json:
+    """A connection's body."""
+    return {key: value for key, value in connection.items() if key not in ("id", "name", "type")}
+
+
 def _listing(azure: Azure, call: Call, _records: list[Record]) -> list[Record]:
     target = azure.store.get(call.path.rsplit("/", 1)[0])
     found = (connections(azure, target) or []) if target is not None else []
-    return [
-        Record(one["id"], one["type"], one["name"], {"properties": one["properties"]}, "", "", "", "")
-        for one in found
-    ]
+    return [Record(one["id"], one["type"], one["name"], _outer(one), "", "", "", "") for one in found]
 
 
 def _disconnect(azure: Azure, _call: Call, resource_id: ResourceId, record: Record | None) -> Answer | None:

@@ -63,8 +63,14 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
     }
     if (tier := account_rule.tier_of(sku, kind, properties)) is not None:
         properties["accessTier"] = tier
+    kept_outside = {
+        key: old.body[key]
+        for key in ("extendedLocation", "identity", "zones")
+        if old is not None and key in old.body and key not in body
+    }
     placed = {"zones": ["1"]} if body.get("placement") and not body.get("zones") else {}
     return {
+        **kept_outside,
         **body,
         **placed,
         "sku": {"name": sku, "tier": "Premium" if sku.startswith("Premium") else "Standard"},
@@ -158,8 +164,9 @@ async def _vanish(azure: Azure, record: Record) -> None:
     deleted_account.remember(azure, record)
 
 
-def _expand(azure: Azure, _call: Call, record: Record, body: Json) -> Json:
+def _view(azure: Azure, record: Record, body: Json, _api_version: str) -> Json:
     """Adds how far the second region is: as far as the first, for there is one copy."""
+    body.pop("systemData", None)
     sku = str(record.body["sku"]["name"])
     if not is_geo_redundant(sku):
         return body
@@ -222,7 +229,7 @@ TYPES = (
         vanish_now=True,
         created=202,
         merge=_merge,
-        expand=_expand,
+        view=_view,
         actions={
             "listKeys": account_key.list_keys,
             "regenerateKey": account_key.regenerate_key,

@@ -49,7 +49,7 @@ def _sku(name: str, kind: str, location: str) -> Json:
         "tier": "Premium" if name.startswith("Premium") else "Standard",
         "kind": kind,
         "locations": [location],
-        "locationInfo": [{"location": location, "zones": ["1", "2", "3"] if "ZRS" in name else []}],
+        "locationInfo": [{"location": location, "zones": ["1", "2", "3"]}],
         "capabilities": _capabilities(name, kind),
         "restrictions": [],
     }

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, cast
 
 from local.azure.blob import ACCOUNT
-from local.azure.errors import ArmError, bad_request, conflict
+from local.azure.errors import ArmError, bad_request, conflict, unsupported
 from local.azure.resource_id import parse
 from local.azure.resource_type import Answer, ResourceType
 from local.azure.storage import immutability
@@ -130,6 +130,8 @@ async def _vanish(azure: Azure, record: Record) -> None:
 
 
 def _listing(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
+    if "deleted" in call.query.get("$include", "").lower():
+        raise unsupported("Listing deleted containers (none are kept)")
     wanted = re.fullmatch(r"startswith\(name, *'?([^')]*)'?\)", call.query.get("$filter", ""))
     return [record for record in records if wanted is None or record.name.startswith(wanted[1])]
 

@@ -57,7 +57,10 @@ def shown_in_container(azure: Azure, container: Record) -> Json | None:
     return {
         "etag": f'"{record.etag}"',
         "properties": record.body["properties"],
-        "updateHistory": record.body.get("history") or [],
+        "updateHistory": [
+            {**entry, "objectIdentifier": entry["objectIdentifier"] or record.created_by}
+            for entry in record.body.get("history") or []
+        ],
     }
 
 
@@ -136,7 +139,8 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
 
 
 def _with(azure: Azure, before: Json, given: Json, old: Record | None, *, update: str, who: str) -> Json:
-    settings = {**before, **{key: value for key, value in given.items() if value is not None}}
+    defaults = {"allowProtectedAppendWrites": False, "allowProtectedAppendWritesAll": False}
+    settings = {**defaults, **before, **{key: value for key, value in given.items() if value is not None}}
     days = settings.get(_PERIOD, 0)
     if not isinstance(days, int) or not 0 <= days <= _LONGEST:
         raise bad_request(

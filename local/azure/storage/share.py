@@ -109,6 +109,12 @@ def _expand(_azure: Azure, call: Call, _record: Record, body: Json) -> Json:
     return {**body, "properties": {**body["properties"], "shareUsageBytes": 0}}
 
 
+def _listing(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
+    if call.query.get("$expand"):
+        raise unsupported("Listing snapshots and deleted file shares (none are kept)")
+    return records
+
+
 def _admit(_azure: Azure, call: Call, _resource_id: ResourceId) -> None:
     if call.method == "PUT" and "snapshots" in call.query.get("$expand", "").lower():
         raise unsupported("A snapshot of a file share")
@@ -151,6 +157,7 @@ TYPES = (
         view=_view,
         expand=_expand,
         admit=_admit,
+        listing=_listing,
         actions={"lease": _lease},
     ),
 )
