@@ -150,16 +150,21 @@ async def _prepare(preparation: Preparation, example: Example, target: Aim) -> N
                 await preparation.make(target.resource, example.body)
             await preparation.referring(target.resource, example.answer)
     else:
-        await _prepare_scope(preparation, target.scope)
-        if example.method in ("GET", "POST"):
-            for path, item in elements(example):
-                await preparation.make(path, item)
-                await preparation.referring(path, item)
-        elif target.scope.count("/") > 5:
-            await preparation.before(target.scope, target.below, example.body)
+        await _prepare_below(preparation, example, target)
     await preparation.refer(example.body, but=example.path)
     for method, path in learning.before(example.method, example.path):
         await preparation.send(method, path, example.query)
+
+
+async def _prepare_below(preparation: Preparation, example: Example, target: Aim) -> None:
+    """Makes what a list shows, and what an action needs."""
+    await _prepare_scope(preparation, target.scope)
+    if example.method in ("GET", "POST"):
+        for path, item in elements(example):
+            await preparation.make(path, item)
+            await preparation.referring(path, item)
+    if example.method == "POST" and target.scope.count("/") > 7:
+        await preparation.before(target.scope, target.below, example.body)
 
 
 async def _prepare_scope(preparation: Preparation, scope: str) -> None:
