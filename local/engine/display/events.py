@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.engine.display import colour
 from local.engine.display.view import step_view
+from local.engine.providers.answer import UNSURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ class Stream:
     def __init__(self) -> None:
         self._listeners: list[Callable[[Event], None]] = []
         self._sequence = 0
+        self.unsure = False  # whether a step failed and left a resource nobody knows enough about
 
     def listen(self, listener: Callable[[Event], None]) -> None:
         """Have a function called with each event from now on."""
@@ -53,6 +55,7 @@ class Stream:
 
         `op` is what the step turned out to be, where that is something else.
         """
+        self.unsure |= more.get("status") == UNSURE
         self.emit(kind, metadata=step_view(step, op), planning=planning, **more)
 
     def diagnose(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from local.engine.executor.refresh import Refresh
     from local.engine.policy.policies import Policies
     from local.engine.property_value import Properties
+    from local.engine.providers.request import ProviderRequest
     from local.engine.state.resource_state import ResourceState
     from local.engine.state.snapshot import Snapshot
 
@@ -74,7 +75,7 @@ class Deployment:
         self._broken: list[Step] = []  # the steps that failed
         self._outputs = Outputs(self._plan.olds, snapshot, events)
         self._imported: set[str] = set()
-        self._default_providers: dict[str, asyncio.Task[str]] = {}
+        self._default_providers: dict[ProviderRequest, asyncio.Task[str]] = {}
         self._program_ended = False
         self._snapshot = snapshot
         # What can't be planned ends everything at once, --continue-on-error or not.
@@ -108,14 +109,17 @@ class Deployment:
         self._submit(lambda: self._on_outputs(urn, outputs, future), urn)
         await future
 
-    async def default_provider(self, package: str, version: str, inputs: Properties) -> str:
+    async def default_provider(self, wanted: ProviderRequest, config: Properties) -> str:
         """The reference of the provider for resources that name none."""
-        name = f"default_{version.translate(str.maketrans('.+-', '___'))}" if version else "default"
-        key = f"{package}::{name}"
-        if key not in self._default_providers:
-            goal = Goal(type=f"{urns.PROVIDER_PREFIX}{package}", name=name, custom=True, inputs=inputs)
-            self._default_providers[key] = asyncio.ensure_future(self._declare(goal))
-        return await asyncio.shield(self._default_providers[key])
+        if wanted not in self._default_providers:
+            goal = Goal(
+                type=f"{urns.PROVIDER_PREFIX}{wanted.package}",
+                name=wanted.name,
+                custom=True,
+                inputs=wanted.inputs(config),
+            )
+            self._default_providers[wanted] = asyncio.ensure_future(self._declare(goal))
+        return await asyncio.shield(self._default_providers[wanted])
 
     async def _declare(self, goal: Goal) -> str:
         state = (await self.register(goal)).state

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from local.engine import urn as urns
 from local.engine.error import HookError, ProtectedError, StepFailedError
 from local.engine.property_value import UNKNOWN_STRING, equal, with_secrets
-from local.engine.providers.answer import Outcome, ProviderError
+from local.engine.providers.answer import PARTIAL, UNTOUCHED, Outcome, ProviderError, all_of
 from local.engine.providers.provider import operation
+from local.engine.providers.request import configuration
 from local.engine.state.resource_state import now
 from local.engine.steps import step as op
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from local.engine.display.events import Stream
     from local.engine.monitor.hook import Hooks
+    from local.engine.property_value import Properties
     from local.engine.providers.registry import ProviderRegistry
     from local.engine.state.resource_state import ResourceState
     from local.engine.state.snapshot import Snapshot
@@ -35,6 +37,8 @@ _OPERATIONS = {
     op.IMPORT_REPLACEMENT: "importing",
 }
 _DELETES = frozenset({op.DELETE, op.DELETE_REPLACED, op.DISCARD, op.DISCARD_REPLACED})
+
+_IMPORTS = frozenset({op.IMPORT, op.IMPORT_REPLACEMENT})
 
 
 class _IsProtectedError(ProviderError):
@@ -71,8 +75,11 @@ class Executor:
 
     async def run(self, step: Step) -> None:
         """Carry out one step; raises StepFailedError after telling why."""
-        self._events.emit_step("resourcePreEvent", step, planning=self.preview)
+        # What is imported has no old state that anybody is shown before it is read.
+        shown = replace(step, old=None) if step.op in _IMPORTS else step
+        self._events.emit_step("resourcePreEvent", shown, planning=self.preview)
         sequence = self._begin(step)
+        asked = step.new and step.new.inputs
         if self._snapshot and sequence:
             await self._snapshot.durable()
         number = operation.set(sequence)
@@ -82,7 +89,7 @@ class Executor:
         except (ProviderError, HookError) as error:
             if self._snapshot and sequence:
                 self._snapshot.end(sequence)
-            self._failed(step, [str(error)])
+            self._failed(shown, str(error), getattr(error, "status", UNTOUCHED))
             raise (ProtectedError if isinstance(error, _IsProtectedError) else StepFailedError) from error
         finally:
             operation.reset(number)
@@ -96,7 +103,7 @@ class Executor:
                 self._snapshot.end(sequence)
             self._snapshot.save_soon()
         if errors:
-            self._failed(step, list(errors))
+            self._failed(_asking(step, asked), all_of(errors), PARTIAL)
             raise StepFailedError
         if step.state.custom or step.op in _DELETES:
             await self._run_after_hooks(step)
@@ -140,15 +147,14 @@ class Executor:
             return 0
         return self._snapshot.begin(step.state, kind, kept=step.pending_replacement)
 
-    def _failed(self, step: Step, reasons: list[str]) -> None:
+    def _failed(self, step: Step, reason: str, status: int) -> None:
         """A step has failed: tell why."""
         urn = "" if urns.is_default_provider(step.urn) else step.urn
-        for reason in reasons:
-            message = f"Preview failed: {reason}" if self.preview else reason
-            self._events.diagnose("error", message, urn=urn)
+        message = f"Preview failed: {reason}" if self.preview else reason
+        self._events.diagnose("error", message, urn=urn)
         if not self.preview:
             self._events.emit_step(
-                "resOpFailedEvent", step, planning=False, status=0, steps=sum(self.changes.values())
+                "resOpFailedEvent", step, planning=False, status=status, steps=sum(self.changes.values())
             )
 
     def _done(self, step: Step) -> None:
@@ -159,8 +165,8 @@ class Executor:
         if counted and not internal:
             self.changes[step.op] = self.changes.get(step.op, 0) + 1
         if self.preview or step.state.custom or step.op == op.DELETE:
-            # What `pulumi import` has imported is shown as it was found.
-            shown = replace(step, old=step.new) if step.urn in self.planned_imports else step
+            found = step.op in _IMPORTS or step.urn in self.planned_imports
+            shown = replace(step, old=step.new) if found else step
             self._events.emit_step("resOutputsEvent", shown, planning=self.preview)
 
     async def _apply(self, step: Step) -> tuple[str, ...]:
@@ -196,7 +202,7 @@ class Executor:
         errors: tuple[str, ...] = ()
         if urns.is_provider(new.type):
             new.id = self._providers.new_id(preview=self.preview)
-            new.outputs = {key: value for key, value in new.inputs.items() if key != "__internal"}
+            new.outputs = configuration(new.inputs)
             self._providers.declare(new)
         elif new.custom:
             provider = await self._providers.get(new.provider)
@@ -220,7 +226,7 @@ class Executor:
         new.id = old.id
         errors: tuple[str, ...] = ()
         if urns.is_provider(new.type):
-            new.outputs = dict(new.inputs)
+            new.outputs = configuration(new.inputs)
             self._providers.declare(new)
         elif new.custom:
             provider = await self._providers.get(new.provider)
@@ -329,6 +335,11 @@ class Executor:
         else:
             snapshot.rename(step.old, _required(step.new))
             snapshot.settle(_required(step.new), step.old, same=step.op == op.SAME)
+
+
+def _asking(step: Step, inputs: Properties | None) -> Step:
+    """A step that has failed in part as it is shown: what was asked for, not what there is."""
+    return step if step.new is None else replace(step, new=replace(step.new, inputs=inputs or {}))
 
 
 def _required(state: ResourceState | None) -> ResourceState:

@@ -14,6 +14,7 @@ from local.engine import urn as urns
 from local.engine.error import EngineError, StepFailedError
 from local.engine.providers.host import DYNAMIC, refuse
 from local.engine.providers.provider import ProviderError
+from local.engine.providers.request import ProviderRequest
 from local.engine.state.resource_state import ResourceState
 from local.engine.steps import step as op
 from local.engine.steps.step import Step
@@ -110,11 +111,9 @@ class Importer:
         """Of the provider that an import names, or of its package's default provider."""
         if item.provider:
             return item.provider
-        package = urns.package_of(item.type)
-        version = item.version if package != DYNAMIC else ""
-        name = f"default_{version.translate(str.maketrans('.+-', '___'))}" if version else "default"
-        place = self._place
-        return urns.make(place.stack, place.project, "", f"{urns.PROVIDER_PREFIX}{package}", name)
+        place, wanted = self._place, _wanted(item)
+        type_ = f"{urns.PROVIDER_PREFIX}{wanted.package}"
+        return urns.make(place.stack, place.project, "", type_, wanted.name)
 
     async def _declare_providers(self, imports: Sequence[Import]) -> None:
         """Have each provider that is needed; those in the state are used as they are."""
@@ -130,8 +129,7 @@ class Importer:
             urn = self._provider_urn(item)
             known = item.provider or urn in wanted
             config = {} if known else self._package_config(urns.package_of(item.type))
-            version = {"version": item.version} if item.version else {}
-            wanted.setdefault(urn, {**config, **version})
+            wanted.setdefault(urn, _wanted(item).inputs(config))
         for urn, inputs in sorted(wanted.items()):
             state = self._plan.news.get(urn)
             if state is None:
@@ -239,3 +237,9 @@ def _shown(value: object) -> str:
     if isinstance(value, str):
         return f" value {{{value}}}"
     return f" value {{{value:g}}}" if isinstance(value, (int, float)) else ""
+
+
+def _wanted(item: Import) -> ProviderRequest:
+    """The provider for what names none."""
+    package = urns.package_of(item.type)
+    return ProviderRequest(package, item.version if package != DYNAMIC else "")

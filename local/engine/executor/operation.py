@@ -213,7 +213,7 @@ class _Operation:
         )
         self._events.emit(
             "summaryEvent",
-            maybeCorrupt=False,
+            maybeCorrupt=self._events.unsure,
             durationSeconds=math.ceil(result.duration),
             resourceChanges=dict(sorted(changes.items())),
             PolicyPacks=self._policies.names if self._policies else {},

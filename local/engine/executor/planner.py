@@ -10,6 +10,7 @@ from local.engine import urn as urns
 from local.engine.error import StepFailedError
 from local.engine.property_path import PathError
 from local.engine.property_value import equal, go_text, has_unknown
+from local.engine.providers.request import denial, denied_package
 from local.engine.steps import importing
 from local.engine.steps import step as op
 from local.engine.steps.difference import Diff, ignoring, structural, with_replace_on_changes
@@ -75,6 +76,8 @@ class Planner:
         if passed_over is not None:
             registration.new = plan.news[registration.urn]
             return passed_over
+        if package := denied_package(goal.provider):
+            raise PlanError(denial(package, registration.urn))
         inputs = goal.inputs if old is None else self._unignored(registration, old)
         if goal.custom and plan.is_target(new):
             ignores = plan.ignores_old(new.urn, old)
@@ -119,6 +122,8 @@ class Planner:
             return await self._providers.diff(old, new.inputs)
         provider = await self._providers.get(goal.provider)
         diff: Diff = await provider.diff(old, new.inputs, goal.ignore_changes)
+        if diff.warning:
+            self._events.diagnose("warning", diff.warning, urn=registration.urn)
         if diff.changes is None:
             return structural(old.inputs, ignoring(new.inputs, old.inputs, goal.ignore_changes)[0])
         return diff
@@ -199,7 +204,7 @@ class Planner:
         old_state, new_state = self.plan.olds.get(old_urn), self.plan.news.get(new_urn)
         if old_state is None or new_state is None:
             return False
-        diff = await self._providers.diff(old_state, new_state.inputs)
+        diff = await self._providers.diff(old_state, new_state.inputs, urn=new_urn)
         return bool(diff.replace_keys)
 
     async def _dependents(self, root: ResourceState, urn: str) -> list[tuple[ResourceState, tuple[str, ...]]]:
@@ -208,12 +213,12 @@ class Planner:
         rows: list[tuple[ResourceState, tuple[str, ...]]] = []
         for state in self.plan.dependents(root):
             inputs = self.plan.dependent_inputs(state, replaced)
-            keys: tuple[str, ...] = ()
+            diff = Diff()
             if not isinstance(inputs, bool):
                 diff = await self._dependent_diff(state, inputs)
-                keys = self._with_replacements(diff, state.replace_on_changes, init_errors=False).replace_keys
-            if inputs is True or keys:
-                rows.append((state, keys))
+                diff = self._with_replacements(diff, state.replace_on_changes, init_errors=False)
+            if inputs is True or diff.replace_keys:
+                rows.append((state, diff.replaces))
                 replaced.add(state.urn)
         known = {id(state) for state, _ in rows}
         return [*rows, *((state, ()) for state in self.plan.cascading(urn) if id(state) not in known)]

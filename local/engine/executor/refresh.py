@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from local.engine import urn as urns
 from local.engine.error import EngineError, StepFailedError
 from local.engine.property_value import equal, with_secrets
-from local.engine.providers.answer import ProviderError
+from local.engine.providers.answer import UNTOUCHED, ProviderError
 from local.engine.state.checkpoint import without_missing
 from local.engine.state.resource_state import now
 from local.engine.steps import step as op
@@ -88,7 +88,7 @@ class Refresh:
             else:
                 step.new = old
         except (ProviderError, EngineError) as error:
-            self._fail(step, str(error))
+            self._fail(step, str(error), getattr(error, "status", UNTOUCHED))
             raise StepFailedError from error
         if self._counts and not step.hidden and not urns.is_default_provider(step.urn):
             self.changes[result] = self.changes.get(result, 0) + 1
@@ -97,12 +97,12 @@ class Refresh:
         self._events.emit_step("resOutputsEvent", step, planning=self._preview, op=found)
         return step.new
 
-    def _fail(self, step: Step, reason: str) -> None:
+    def _fail(self, step: Step, reason: str, status: int) -> None:
         urn = "" if urns.is_default_provider(step.urn) else step.urn
         self._events.diagnose("error", f"Preview failed: {reason}" if self._preview else reason, urn=urn)
         if not self._preview:
             counted = sum(self.changes.values())
-            self._events.emit_step("resOpFailedEvent", step, planning=False, status=0, steps=counted)
+            self._events.emit_step("resOpFailedEvent", step, planning=False, status=status, steps=counted)
 
     async def _read(self, step: Step, old: ResourceState, wanted: ResourceState) -> str:
         """Take over what is there; returns what that means for the stack.

@@ -15,7 +15,7 @@ from local.engine import urn as urns
 from local.engine.error import EngineError, HookError
 from local.engine.monitor.callback import CallbackError
 from local.engine.property_value import encode
-from local.engine.providers.provider import ProviderError
+from local.engine.providers.answer import ProviderError, all_of
 from local.engine.steps import step as op
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Hooks:
                 error = caught
             if outcome is not None and not outcome.errors:
                 return outcome
-            failures.insert(0, _reasons(outcome.errors) if outcome else str(error))
+            failures.insert(0, all_of(outcome.errors) if outcome else str(error))
             try:
                 again = await self._asks_for_retry(step, failures)
             except HookError:
@@ -193,18 +193,12 @@ class Hooks:
         return answer.error or answer
 
 
-def _reasons(errors: Sequence[str]) -> str:
-    """Why a resource didn't become what was asked for, as the official engine tells hooks."""
-    count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-    return f"{count} occurred:\n" + "".join(f"\t* {reason}\n" for reason in errors) + "\n"
-
-
 def _arguments(action: str, step: Step) -> dict[str, Any]:
     """What a hook learns about the resource, but its new outputs."""
     state = step.state
     fields: dict[str, Any] = {
         "urn": step.urn,
-        "id": state.id,
+        "id": state.id or (step.old.id if action == "Update" and step.old else ""),
         "name": urns.name_of(step.urn),
         "type": state.type,
     }

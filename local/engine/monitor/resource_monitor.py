@@ -1,17 +1,13 @@
-"""The gRPC services a program talks to: ResourceMonitor and Engine. Translation only; decisions are the plan's.
-
-A little over 400 lines: the two services of the protocol that a program talks to, a method for each of its calls.
-"""
+"""The gRPC services a program talks to: ResourceMonitor and Engine. Translation only; decisions are the plan's."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import (
-    alias_pb2,
     engine_pb2,
     engine_pb2_grpc,
     provider_pb2,
@@ -22,13 +18,14 @@ from pulumi.runtime.proto import (
 from local.engine import urn as urns
 from local.engine.error import EngineError, UnsupportedError
 from local.engine.executor.registered import CancelledRegistrationError
-from local.engine.monitor.hook import bindings_of
+from local.engine.monitor.registration import goal_of, provider_goal
 from local.engine.monitor.transform import Transforms
-from local.engine.property_value import decode, decode_value, encode, flatten
+from local.engine.property_value import decode, encode, flatten
+from local.engine.providers import request as requests
 from local.engine.providers.answer import ProviderError
-from local.engine.providers.host import DYNAMIC, refuse
+from local.engine.providers.host import refuse
 from local.engine.providers.provider import CHANNEL_OPTIONS
-from local.engine.steps.goal import Alias, Goal
+from local.engine.steps.goal import Goal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,11 +101,9 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         request, goal = await self._transformed(request, context)
         try:
             if request.custom and not urns.is_provider(request.type) and not goal.provider:
-                reference = await self._default_provider(urns.package_of(request.type), request.version)
-                goal = _with_provider(goal, reference)
+                goal = replace(goal, provider=await self._default_provider_of(request))
             elif urns.is_provider(request.type):
                 refuse(urns.package_of(request.type))
-                goal = _provider_goal(goal, request)
             registered = await self._deployment.register(goal)
         except CancelledRegistrationError:
             await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
@@ -127,7 +122,8 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         """A registration after its transforms, and its goal; the program is told what is wrong with it."""
         try:
             transformed = await self._transforms.apply(request)
-            return transformed, goal_of(transformed, self._folder)
+            goal = goal_of(transformed, self._folder)
+            return transformed, provider_goal(goal, transformed) if urns.is_provider(goal.type) else goal
         except UnsupportedError as error:
             self._deployment.fail(str(error))
             await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
@@ -139,9 +135,9 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
     async def ReadResource(self, request: Any, context: Any) -> resource_pb2.ReadResourceResponse:  # noqa: N802
         """Read a resource the stack doesn't manage."""
         try:
-            reference = request.provider or await self._default_provider(
-                urns.package_of(request.type), request.version
-            )
+            reference = request.provider or await self._default_provider(request, request.type)
+            if requests.denied_package(reference):
+                raise ValueError(requests.denial(request.type, request.type))
             goal = Goal(
                 type=request.type,
                 name=request.name,
@@ -155,6 +151,9 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
             read = await self._deployment.read(goal, request.id)
         except CancelledRegistrationError:
             await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
+            raise
+        except ValueError as error:
+            await context.abort(grpc.StatusCode.UNKNOWN, str(error))
             raise
         except (EngineError, ProviderError) as error:
             self._deployment.fail(str(error))
@@ -176,13 +175,18 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
             await self._refuse(context, f"the parameterized package of '{request.tok}'")
         try:
             request = await self._transforms.apply_to_invoke(request)
-            reference = request.provider or await self._default_provider(
-                urns.package_of(request.tok), request.version
-            )
+            reference = request.provider or await self._default_provider(request, request.tok)
+            if package := requests.denied_package(reference):
+                raise ValueError(f"Invoke: {requests.denial(package, request.tok)}")
             provider = await self._providers.get(reference)
-            result, failures = await provider.invoke(request.tok, flatten(decode(request.args)))
+            result, failures = await provider.invoke(
+                request.tok, flatten(decode(request.args)), preview=self._info.dryRun
+            )
         except CancelledRegistrationError:
             await context.abort(grpc.StatusCode.UNAVAILABLE, _SHUT_DOWN)
+            raise
+        except ValueError as error:
+            await context.abort(grpc.StatusCode.UNKNOWN, str(error))
             raise
         except (EngineError, ProviderError) as error:
             await context.abort(
@@ -240,13 +244,20 @@ class ResourceMonitor(resource_pb2_grpc.ResourceMonitorServicer):
         await self._deployment.ended.wait()
         return empty_pb2.Empty()
 
-    async def _default_provider(self, package: str, version: str) -> str:
+    async def _default_provider_of(self, request: Any) -> str:
+        try:
+            return await self._default_provider(request, request.type)
+        except ValueError as error:
+            raise ValueError(f"parse provider request: {error}") from error
+
+    async def _default_provider(self, request: Any, token: str) -> str:
+        """The provider of what names none; raises ValueError for what is no version."""
+        package = urns.package_of(token)
         refuse(package)
-        inputs = dict(self._package_config(package))
-        version = version.removeprefix("v")
-        if version and package != DYNAMIC:
-            inputs["version"] = version
-        return await self._deployment.default_provider(package, version, inputs)
+        wanted = requests.request(package, request.version, request.pluginDownloadURL)
+        if requests.is_disabled(package, self._package_config("pulumi")):
+            return requests.denied_reference(package)
+        return await self._deployment.default_provider(wanted, self._package_config(package))
 
     async def _refuse(self, context: Any, what: str) -> None:
         message = f"{what} is not supported by the embedded engine; use the official Pulumi CLI for it"
@@ -304,97 +315,6 @@ async def serve(monitor: ResourceMonitor, engine: EngineService) -> tuple[grpc.a
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     return server, f"127.0.0.1:{port}"
-
-
-def goal_of(request: Any, folder: Path) -> Goal:
-    """A registration as a goal; raises EngineError if an asset can't be read or an option isn't understood."""
-    return Goal(
-        type=request.type,
-        name=request.name,
-        custom=request.custom,
-        inputs=_inputs(request, folder),
-        parent=request.parent,
-        protect=request.protect if request.HasField("protect") else None,
-        dependencies=tuple(request.dependencies),
-        property_dependencies={
-            key: list(deps.urns) for key, deps in sorted(request.propertyDependencies.items())
-        },
-        provider=request.provider,
-        delete_before_replace=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
-        ignore_changes=tuple(request.ignoreChanges),
-        additional_secret_outputs=tuple(request.additionalSecretOutputs),
-        aliases=tuple(_alias(alias) for alias in request.aliases)
-        + tuple(Alias(urn=urn) for urn in request.aliasURNs),
-        import_id=request.importId,
-        custom_timeouts=_timeouts(request.customTimeouts),
-        retain_on_delete=request.retainOnDelete if request.HasField("retainOnDelete") else None,
-        deleted_with=request.deletedWith,
-        replace_with=tuple(request.replace_with),
-        replace_on_changes=tuple(request.replaceOnChanges),
-        replacement_trigger=flatten(decode_value(request.replacement_trigger))
-        if request.HasField("replacement_trigger")
-        else None,
-        hide_diff=tuple(request.hideDiffs),
-        resource_hooks=bindings_of(request.hooks),
-    )
-
-
-def _inputs(request: Any, folder: Path) -> Properties:
-    try:
-        return flatten(decode(request.object), folder)
-    except UnsupportedError:
-        raise
-    except EngineError as error:
-        raise EngineError(f"unmarshal properties: {error}") from error
-
-
-def _with_provider(goal: Goal, reference: str) -> Goal:
-    from dataclasses import replace  # noqa: PLC0415
-
-    return replace(goal, provider=reference)
-
-
-def _provider_goal(goal: Goal, request: Any) -> Goal:
-    """A declared provider: its version is among its inputs."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    inputs = dict(goal.inputs)
-    if request.version and "version" not in inputs:
-        inputs["version"] = request.version.removeprefix("v")
-    if request.pluginDownloadURL:
-        inputs["pluginDownloadURL"] = request.pluginDownloadURL
-    return replace(goal, inputs=inputs)
-
-
-def _alias(alias: alias_pb2.Alias) -> Alias:
-    if alias.WhichOneof("alias") == "urn":
-        return Alias(urn=alias.urn)
-    spec = alias.spec
-    parent = spec.parentUrn or ("" if spec.noParent else None)
-    return Alias(
-        name=spec.name or None,
-        type=spec.type or None,
-        stack=spec.stack or None,
-        project=spec.project or None,
-        parent=parent,
-    )
-
-
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def seconds(duration: str) -> float:
-    """A Go duration such as `1h30m` in seconds; raises ValueError if it isn't one."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", duration)
-    if not parts or "".join(number + unit for number, unit in parts) != duration:
-        raise ValueError(f"unable to parse customTimeout Value {duration}")
-    total = float(sum(float(number) * _UNITS[unit] for number, unit in parts))
-    return int(total) if total.is_integer() else total
-
-
-def _timeouts(timeouts: Any) -> dict[str, float]:
-    pairs = {name: getattr(timeouts, name) for name in ("create", "update", "delete", "read")}
-    return {name: seconds(text) for name, text in pairs.items() if text}
 
 
 def _registered(registered: Registered) -> resource_pb2.RegisterResourceResponse:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from local.engine import urn as urns
 from local.engine.property_value import Properties, annotate, decode, encode
-from local.engine.providers.answer import Outcome, ProviderError
+from local.engine.providers.answer import UNSURE, UNTOUCHED, Outcome, ProviderError
+from local.engine.providers.request import configuration
 from local.engine.steps.difference import Diff
 
 if TYPE_CHECKING:
@@ -62,7 +64,8 @@ class Provider:
         try:
             return await self._call(method, request)
         except grpc.aio.AioRpcError as error:
-            raise ProviderError(error.details() or error.code().name) from error
+            status = _status(error) if method == "Delete" else UNTOUCHED
+            raise ProviderError(error.details() or error.code().name, status=status) from error
 
     def _wire(self, properties: Properties) -> struct_pb2.Struct:
         return encode(properties, secrets=self._accepts_secrets, references=self._accepts_resources)
@@ -82,7 +85,11 @@ class Provider:
     ) -> tuple[Properties, list[tuple[str, str]]]:
         """The provider's own inputs, validated; what is wrong with them as (property, reason)."""
         request = provider_pb2.CheckRequest(
-            urn=urn, name=urn.rsplit("::", 1)[-1], olds=encode(olds), news=encode(news)
+            urn=urn,
+            name=urns.name_of(urn),
+            type=urns.type_of(urn),
+            olds=encode(olds, secrets=False, references=False),
+            news=encode(news, secrets=False, references=False),
         )
         try:
             response = await self._call("CheckConfig", request)
@@ -97,11 +104,11 @@ class Provider:
         """What a change of the provider's configuration means."""
         request = provider_pb2.DiffRequest(
             urn=urn,
-            name=old.name,
-            id=old.id,
-            olds=encode(old.outputs),
-            news=encode(news),
-            old_inputs=encode(old.inputs),
+            name=urns.name_of(urn),
+            type=urns.type_of(urn),
+            olds=encode(configuration(old.outputs), secrets=False, references=False),
+            news=encode(news, secrets=False, references=False),
+            old_inputs=encode(configuration(old.inputs), secrets=False, references=False),
         )
         try:
             response = await self._call("DiffConfig", request)
@@ -118,7 +125,9 @@ class Provider:
 
         plain = reveal(inputs)
         variables = {
-            key if ":" in key else f"{self.package}:config:{key}": text(value) for key, value in plain.items()
+            key if ":" in key else f"{self.package}:config:{key}": text(value)
+            for key, value in plain.items()
+            if key != "version"
         }
         response = await self._required(
             "Configure",
@@ -130,8 +139,8 @@ class Provider:
                 sends_old_inputs=True,
                 sends_old_inputs_to_delete=True,
                 urn=urn or None,
-                name=urn.rsplit("::", 1)[-1] if urn else None,
-                type=urn.split("::")[2].rsplit("$", 1)[-1] if urn else None,
+                name=urns.name_of(urn) if urn else None,
+                type=urns.type_of(urn) if urn else None,
                 id=identity or None,
             ),
         )
@@ -185,9 +194,9 @@ class Provider:
         try:
             response = await self._call("Create", request)
         except grpc.aio.AioRpcError as error:
-            return self._partial(error, inputs)
+            return self._partial(error, inputs, UNTOUCHED)
         if not response.id and not preview:
-            raise ProviderError(f"the provider '{self.package}' returned no id for {urn}")
+            raise ProviderError(f"plugin returned empty resource.ID from create '{urn}'")
         return Outcome(response.id, self._outputs(response.properties, inputs))
 
     async def update(
@@ -257,25 +266,34 @@ class Provider:
             answered=response.HasField("properties"),
         )
 
-    async def invoke(self, token: str, arguments: Properties) -> tuple[Properties, list[tuple[str, str]]]:
+    async def invoke(
+        self, token: str, arguments: Properties, *, preview: bool
+    ) -> tuple[Properties, list[tuple[str, str]]]:
         """Call a function of the provider."""
         response = await self._required(
-            "Invoke", provider_pb2.InvokeRequest(tok=token, args=self._wire(arguments))
+            "Invoke", provider_pb2.InvokeRequest(tok=token, args=self._wire(arguments), preview=preview)
         )
         failures = [(failure.property, failure.reason) for failure in response.failures]
         return decode(getattr(response, "return")), failures
 
-    def _partial(self, error: grpc.aio.AioRpcError, inputs: Properties) -> Outcome:
+    def _partial(self, error: grpc.aio.AioRpcError, inputs: Properties, status: int | None = None) -> Outcome:
         """The outcome of an operation that failed after the resource was there; other errors are raised."""
         detail = _initialization_error(error)
         if detail is None:
-            raise ProviderError(error.details() or error.code().name) from error
+            status = _status(error) if status is None else status
+            raise ProviderError(error.details() or error.code().name, status=status) from error
         return Outcome(
             detail.id,
             self._outputs(detail.properties, inputs),
             decode(detail.inputs) if detail.HasField("inputs") else None,
             tuple(detail.reasons) or (error.details() or "initialization failed",),
         )
+
+
+def _status(error: grpc.aio.AioRpcError) -> int:
+    """What is known of a resource after an error; as `resourceStateAndError` of the official engine."""
+    codes = grpc.StatusCode
+    return UNSURE if error.code() in {codes.INTERNAL, codes.DATA_LOSS, codes.UNKNOWN} else UNTOUCHED
 
 
 def _initialization_error(error: grpc.aio.AioRpcError) -> Any:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
 from local.engine.error import EngineError
-from local.engine.property_value import UNKNOWN_STRING, Properties, has_unknown
-from local.engine.providers.answer import Outcome, ProviderError
-from local.engine.providers.host import PULUMI, ProviderHost
-from local.engine.providers.provider import Provider
-from local.engine.steps.difference import Diff, structural
+from local.engine.property_value import UNKNOWN_STRING, Properties, equal, has_unknown
+from local.engine.providers.host import DYNAMIC, PULUMI, ProviderHost
+from local.engine.providers.request import INTERNAL, configuration
+from local.engine.providers.unconfigured import UnconfiguredProvider
+from local.engine.steps.difference import Diff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from local.engine.state.resource_state import ResourceState
-
-# Inputs the engine keeps in a provider's entry that are not the provider's configuration.
-_OWN_KEYS = frozenset({"version", "pluginDownloadURL", "pluginChecksums", "__internal"})
 
 
 class ProviderRegistry:
@@ -35,8 +33,16 @@ class ProviderRegistry:
         self._packages: dict[str, asyncio.Task[Any]] = {}
 
     def declare(self, state: ResourceState) -> None:
-        """Make a provider available to the resources that refer to it."""
-        self._inputs[f"{state.urn}::{state.id}"] = state.inputs
+        """Make a provider available to the resources that refer to it: they hear of it if it can't be configured."""
+        reference = f"{state.urn}::{state.id}"
+        old = self._olds.get(state.urn)
+        if not equal(self._inputs.get(reference, old.inputs if old else {}), state.inputs):
+            self._clients.pop(reference, None)  # it was opened as it used to be
+        self._inputs[reference] = state.inputs
+        # Those of dynamic providers take no configuration: they start when they are needed.
+        if urns.package_of(state.type) not in {PULUMI, DYNAMIC}:
+            opening = self._clients[reference] = asyncio.ensure_future(self._open(reference))
+            opening.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def get(self, reference: str) -> Any:
         """The configured client of a reference; raises EngineError if there is no such provider."""
@@ -60,10 +66,7 @@ class ProviderRegistry:
         if has_unknown(inputs):
             return UnconfiguredProvider()
         client = await self._host.connect(package)
-        try:
-            await client.configure(configuration(inputs), urn=urn, identity=identity)
-        except ProviderError as error:
-            raise EngineError(f"configuring the provider '{package}': {error}") from error
+        await client.configure(configuration(inputs), urn=urn, identity=identity)
         return client
 
     async def _bare(self, package: str) -> Any:
@@ -75,67 +78,35 @@ class ProviderRegistry:
     async def check(
         self, urn: str, olds: Properties, news: Properties
     ) -> tuple[Properties, list[tuple[str, str]]]:
-        """A provider's inputs with defaults; what is wrong with them."""
+        """A provider's inputs with defaults; what is wrong with them. As the official registry's `Check`."""
         package = urns.package_of(urns.type_of(urn))
-        if package in {PULUMI, "pulumi-python"} or has_unknown(news):
+        if package in {PULUMI, DYNAMIC}:
             return news, []
-        own = {key: value for key, value in news.items() if key in _OWN_KEYS}
         client = await self._bare(package)
         inputs, failures = await client.check_config(urn, configuration(olds), configuration(news))
+        version, found = news.get("version"), inputs.get("version")
+        if version and found and found != version:
+            raise EngineError(f'provider "{urn}" attempted to change version from "{version}" to "{found}"')
+        own = {key: news[key] for key in ("version", INTERNAL) if key in news}
         return {**inputs, **own}, failures
 
-    async def diff(self, old: ResourceState, news: Properties) -> Diff:
-        """What the change of a provider's inputs means for it; a new version alone is an update."""
-        difference = structural(old.inputs, news)
-        if not difference.changes:
-            return Diff()
+    async def diff(self, old: ResourceState, news: Properties, *, urn: str = "") -> Diff:
+        """What the change of a provider's inputs means for it, or for what goes over to the provider `urn`.
+
+        As the official registry's `Diff`.
+        """
         package = urns.package_of(old.type)
-        if package == PULUMI or has_unknown(news):
-            return difference
-        if (
-            package == "pulumi-python"
-            or not structural(configuration(old.inputs), configuration(news)).changes
-        ):
-            return difference
-        client = await self._bare(package)
-        answer = await client.diff_config(old.urn, old, configuration(news))
-        return difference if answer.changes is None or not answer.changes else answer
+        if package == PULUMI:
+            return Diff()
+        news = configuration(news)
+        answer = Diff(changes=None)  # dynamic providers aren't asked
+        if package != DYNAMIC:
+            answer = await (await self._bare(package)).diff_config(urn or old.urn, old, news)
+        if answer.changes is None:
+            return replace(answer, changes=not equal(configuration(old.outputs), news))
+        return answer
 
     @staticmethod
     def new_id(*, preview: bool) -> str:
         """The id of a provider that is created."""
         return UNKNOWN_STRING if preview else str(uuid.uuid4())
-
-
-def configuration(inputs: Properties) -> Properties:
-    """A provider's inputs without what is the engine's."""
-    return {key: value for key, value in inputs.items() if key not in _OWN_KEYS}
-
-
-class UnconfiguredProvider:
-    """Stands in during a preview for a provider whose configuration isn't known yet: nothing it makes is known."""
-
-    async def check(
-        self, _urn: str, _olds: Properties | None, news: Properties, _seed: bytes
-    ) -> tuple[Properties, list[tuple[str, str]]]:
-        """Everything passes."""
-        return news, []
-
-    async def diff(self, old: ResourceState, news: Properties, _ignore_changes: Any) -> Diff:
-        """A comparison of inputs."""
-        return structural(old.inputs, news)
-
-    async def create(self, _urn: str, inputs: Properties, *, preview: bool, seconds: float = 0) -> Any:
-        """What is asked for is all that is known."""
-        _ = preview, seconds
-        return Outcome(outputs=inputs)
-
-    async def update(
-        self, old: ResourceState, inputs: Properties, _ignore: Any, *, preview: bool, seconds: float = 0
-    ) -> Any:
-        """What is asked for is all that is known."""
-        _ = preview, seconds
-        return Outcome(old.id, inputs)
-
-
-__all__ = ["Provider", "ProviderRegistry", "UnconfiguredProvider", "configuration"]

@@ -26,6 +26,7 @@ class Diff:
     delete_before_replace: bool = False
     triggered: bool = False  # replaced because its replacement trigger changed
     detailed: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    warning: str = ""  # why nothing better can be said, for the user
 
     @property
     def replace_keys(self) -> tuple[str, ...]:

@@ -347,7 +347,7 @@ class Plan:
             new.urn,
             old,
             new,
-            keys=diff.replace_keys,
+            keys=diff.replaces,
             changed=diff.changed,
             detailed=diff.detailed,
         )
@@ -360,7 +360,7 @@ class Plan:
             old,
             new,
             logical=False,
-            keys=diff.replace_keys,
+            keys=diff.replaces,
             changed=diff.changed,
             detailed=diff.detailed,
             pending_delete=pending_delete,
