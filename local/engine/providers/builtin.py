@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.engine import urn as urns
 from local.engine.error import EngineError
-from local.engine.property_value import Properties, Secret, equal, reveal
+from local.engine.property_value import Properties, equal, has_secret, reveal
 from local.engine.providers.answer import UNSURE, Outcome, ProviderError
 from local.engine.state import checkpoint, passphrase
 from local.engine.state.backend import StackStore
@@ -130,9 +130,7 @@ class Builtin:
             {
                 "name": name,
                 "outputs": outputs,
-                "secretOutputNames": sorted(
-                    key for key, value in outputs.items() if isinstance(value, Secret)
-                ),
+                "secretOutputNames": sorted(key for key, value in outputs.items() if has_secret(value)),
             },
         )
 
