@@ -40,6 +40,9 @@ _CHATTY = (
     "azure.ai.ml._artifacts._blob_storage_helper",
     "azure.ai.ml._artifacts._gen2_storage_helper",
 )
+#: Where azure-ai-ml reads the source of the whole call stack, 10 to 90 ms each time that it makes something experimental, to
+#: decide about a warning which nobody sees here: six times for each look at an endpoint with two deployments.
+_WARNING = "azure.ai.ml._utils._experimental"
 #: What azure-identity starts a page of text with when there is nobody to be.
 _NO_CREDENTIAL = "DefaultAzureCredential failed to retrieve a token"
 _SECRET = re.compile(r"(?i)\b(sig|accountkey|sharedaccesskey|code)=[^&\s;\"']+|bearer\s+[\w.~+/-]+=*")
@@ -218,6 +221,8 @@ def load() -> None:
             with suppress(ImportError):
                 # A name in the module goes before the builtin: only these fall silent, in all threads.
                 vars(import_module(name))["print"] = _silent
+        with suppress(ImportError):
+            vars(import_module(_WARNING))["_should_skip_warning"] = lambda: True
         # Some modules set the level of their loggers when they are imported.
         _quiet()
 

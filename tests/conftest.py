@@ -28,8 +28,25 @@ if sys.dont_write_bytecode:
 
 #: Files that take longest, longest first: begun last, one of them would be all that one of two workers has left to do.
 LONGEST = (
-    "test_up",
     "test_demo",
+    "test_engine_conformance",
+    "test_rollout_on_local_azure",
+    "test_engine_interrupted_azure",
+    "test_rollout_through_pulumi",
+    "test_served_model_through_pulumi",
+    "test_pipeline_run",
+    "test_up",
+    "test_engine_automation_keywords",
+    "test_provider_engine",
+    "test_fleet_on_local_azure",
+    "test_engine_automation",
+    "test_flight_promotion",
+    "test_drift_collected",
+    "test_infra_production",
+    "test_retraining_stack",
+    "test_engine_import_command",
+    "test_engine_automation_inline",
+    "test_infra_deployment",
 )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from azure.ai.ml import MLClient
+from azure.ai.ml._utils import _experimental
 from azure.identity import EnvironmentCredential
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def ml_client(local_azure: LocalAzure, workspace: Workspace) -> Generator[MLClie
     """A client of the workspace; the environment points at local Azure as long as a module uses it."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         point_at(local_azure, monkeypatch)
+        # What it does to decide about warnings takes longer than its requests.
+        monkeypatch.setattr(_experimental, "_should_skip_warning", lambda: True)
         yield MLClient(
             EnvironmentCredential(), local_azure.subscription_id, workspace.resource_group, workspace.name
         )

@@ -1,5 +1,6 @@
 """Rollouts between two real deployments on local Azure, while requests keep coming, with runs that die on the way."""
 
+import inspect
 import json
 from contextlib import suppress
 from dataclasses import replace
@@ -165,6 +166,11 @@ def test_a_split_over_several_deployments_is_written_at_once(rollouts):
     rollouts.to({NEW: 100}, steps=[50, 100])
     assert [line for line in rollouts.said if "gets 50 %" in line]
     assert rollouts.traffic == {NEW: 100}
+
+
+def test_no_look_at_an_endpoint_reads_the_source_of_the_call_stack(rollouts, monkeypatch):
+    monkeypatch.setattr(inspect, "stack", lambda: pytest.fail("azure-ai-ml wants to know who calls it"))
+    assert rollouts.traffic == {OLD: 100}
 
 
 class Killed(BaseException):
