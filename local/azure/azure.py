@@ -170,6 +170,13 @@ class Azure(Protocol):
         """
         ...
 
+    def instance_environment(self, holder: tuple[str, str] | None) -> Mapping[str, str]:
+        """Variables for a child that runs as a managed identity (principal and client id) instead of the service principal.
+
+        With None it has no identity at all.
+        """
+        ...
+
     def package_environment(self) -> Mapping[str, str]:
         """The variables local Azure itself was started with, without its own proxy: for package installs."""
         ...

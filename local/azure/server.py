@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from local.azure import blob, certificate, gateway, identity, outbound, providers, proxy, store
+from local.azure.access import instance_identity
 from local.azure.access.authorizer import Authorizer, found_subscription
 from local.azure.activity_log import ActivityLog
 from local.azure.arm import HOST as ARM
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("local.azure")
 #: How long, in seconds, a token for local Azure's own requests is used; it is good for longer.
 _TOKEN_FOR = 600.0
+#: What signs in the service principal, which what local Azure runs is not.
+_CREDENTIALS = ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "ARM_CLIENT_ID", "ARM_CLIENT_SECRET")
 _KEEP_OPERATIONS = timedelta(days=2)
 
 
@@ -90,6 +93,11 @@ class LocalAzure:
     def client_environment(self) -> dict[str, str]:
         """Variables that point a child process at this local Azure."""
         return client_variables(self.directory, self.port, self.identity.client_secret)
+
+    def instance_environment(self, holder: tuple[str, str] | None) -> dict[str, str]:
+        """Variables for a child that runs as a managed identity, or as nobody."""
+        found = {key: value for key, value in self.client_environment().items() if key not in _CREDENTIALS}
+        return found | (instance_identity.variables(self.identity, self.port, *holder) if holder else {})
 
     def package_environment(self) -> dict[str, str]:
         """The variables local Azure itself was started with, without its own proxy."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from running_azure import ARM, LocalAzure, unique
@@ -13,9 +13,15 @@ from local.azure import identity as entra
 from local.azure.access import federation
 from local.settings import PRINCIPAL_ID, TENANT_ID
 
+if TYPE_CHECKING:
+    from conftest import Workspace
+
 ROLES = "2022-04-01"
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+DATA_SCIENTIST = "f6c7c914-8db3-469d-8ca1-694a8f32e121"
+BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+KEY_VAULT_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 
 
@@ -237,3 +243,95 @@ def test_the_first_principal_owns_the_subscription_by_an_assignment(local_azure:
         if one["properties"]["roleDefinitionId"].endswith(OWNER)
     ]
     assert PRINCIPAL_ID in owners
+
+
+def test_scoring_with_a_token_needs_a_role_on_the_endpoint(
+    local_azure: LocalAzure, workspace: Workspace
+) -> None:
+    name = unique("e")
+    path = f"{workspace.id}/onlineEndpoints/{name}"
+    body = {
+        "location": "westeurope",
+        "identity": {"type": "SystemAssigned"},
+        "properties": {"authMode": "AADToken"},
+    }
+    made = local_azure.put(path, body, api_version="2025-12-01")
+    person = somebody(local_azure)
+
+    def score() -> tuple[int, str]:
+        headers = {"Authorization": f"Bearer {person.token('https://ml.azure.com')}"}
+        answer = local_azure.session.post(
+            made["properties"]["scoringUri"], json={}, headers=headers, timeout=30
+        )
+        return answer.status_code, answer.text
+
+    assert score() == (401, "token_auth_access_denied")
+    assign(local_azure, path, DATA_SCIENTIST, person.object_id)
+    status, text = score()
+    assert status == 404, text
+    assert "no deployment with traffic" in text
+
+
+def test_blobs_and_secrets_go_by_data_roles_and_access_policies(
+    local_azure: LocalAzure, workspace: Workspace
+) -> None:
+    person = somebody(local_azure)
+    assign(local_azure, workspace.group_id, OWNER, person.object_id)
+    blobs = f"https://{workspace.storage_account}.blob.core.windows.net"
+    account = f"{workspace.group_id}/providers/Microsoft.Storage/storageAccounts/{workspace.storage_account}"
+
+    def write() -> tuple[int, str]:
+        headers = {
+            "Authorization": f"Bearer {person.token('https://storage.azure.com')}",
+            "x-ms-version": "2024-08-04",
+            "x-ms-blob-type": "BlockBlob",
+        }
+        url = f"{blobs}/{container}/{person.object_id}"
+        answer = local_azure.session.put(url, data=b"x", headers=headers, timeout=30)
+        return answer.status_code, answer.headers.get("x-ms-error-code", "")
+
+    container = unique("c")
+    local_azure.put(
+        f"{account}/blobServices/default/containers/{container}", {"properties": {}}, api_version="2024-01-01"
+    )
+    # Owners own the account and not its data.
+    assert write() == (403, "AuthorizationPermissionMismatch")
+    assign(
+        local_azure,
+        f"{account}/blobServices/default/containers/{container}",
+        BLOB_DATA_CONTRIBUTOR,
+        person.object_id,
+    )
+    assert write()[0] == 201
+
+    vault = unique("kv-")
+    vault_id = f"{workspace.group_id}/providers/Microsoft.KeyVault/vaults/{vault}"
+    properties = {
+        "tenantId": TENANT_ID,
+        "sku": {"family": "A", "name": "standard"},
+        "enableRbacAuthorization": False,
+        "accessPolicies": [],
+    }
+    local_azure.put(vault_id, {"location": "westeurope", "properties": properties}, api_version="2024-11-01")
+
+    def secret(method: str, **content: Any) -> tuple[int, dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {person.token('https://vault.azure.net')}"}
+        url = f"https://{vault}.vault.azure.net/secrets/s?api-version=7.5"
+        answer = local_azure.session.request(method, url, headers=headers, timeout=30, **content)
+        return answer.status_code, answer.json()
+
+    status, refused = secret("PUT", json={"value": "v"})
+    assert (status, refused["error"]["innererror"]["code"]) == (403, "ForbiddenByPolicy")
+    policy = {"tenantId": TENANT_ID, "objectId": person.object_id, "permissions": {"secrets": ["set"]}}
+    changed = {**properties, "accessPolicies": [policy]}
+    local_azure.put(vault_id, {"location": "westeurope", "properties": changed}, api_version="2024-11-01")
+    assert secret("PUT", json={"value": "v"})[0] == 200
+    assert secret("GET")[0] == 403
+    by_roles = {**properties, "enableRbacAuthorization": True}
+    local_azure.put(vault_id, {"location": "westeurope", "properties": by_roles}, api_version="2024-11-01")
+    status, refused = secret("GET")
+    assert (status, refused["error"]["innererror"]["code"]) == (403, "ForbiddenByRbac")
+    assert "Microsoft.KeyVault/vaults/secrets/getSecret/action" in refused["error"]["message"]
+    assign(local_azure, vault_id, KEY_VAULT_SECRETS_USER, person.object_id)
+    assert secret("GET")[1]["value"] == "v"
+    assert secret("DELETE")[0] == 403

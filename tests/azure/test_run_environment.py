@@ -21,7 +21,7 @@ class AzureOf:
     def package_environment(self) -> dict[str, str]:
         return dict(os.environ)
 
-    def client_environment(self) -> dict[str, str]:
+    def instance_environment(self, _holder: object) -> dict[str, str]:
         return {"HTTPS_PROXY": "http://127.0.0.1:1"}
 
 
@@ -130,7 +130,7 @@ def test_a_process_finds_its_environment_first_and_not_the_interpreter_of_local_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    variables = environment_build.variables(AzureOf(tmp_path), tmp_path / "e")
+    variables = environment_build.variables(AzureOf(tmp_path), tmp_path / "e", None)
     assert variables["PATH"].split(os.pathsep)[0] == str(tmp_path / "e" / "bin")
     assert "PYTHONPATH" not in variables
     assert variables["HTTPS_PROXY"] == "http://127.0.0.1:1"
@@ -142,6 +142,6 @@ def test_what_a_process_compiles_is_kept_for_the_next(tmp_path: Path, monkeypatc
     folder = asyncio.run(environment_build.build(azure, Environment(None, ())))
     packages = next(folder.glob("lib/python*/site-packages"))
     (packages / "slow.py").write_text("ANSWER = 42\n")
-    variables = environment_build.variables(azure, folder)
+    variables = environment_build.variables(azure, folder, None)
     subprocess.run([folder / "bin" / "python", "-c", "import slow"], env=variables, check=True)
     assert list(packages.glob("__pycache__/slow.*.pyc"))

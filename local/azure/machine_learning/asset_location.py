@@ -60,6 +60,8 @@ class Place:
     account: str
     container: str
     path: str
+    #: whether it is in a datastore that holds no keys, so that roles decide who may have it
+    identity_based: bool = False
 
     @property
     def url(self) -> str:
@@ -194,7 +196,8 @@ def in_datastore(azure: Azure, datastore: str, path: str) -> Place:
     container = properties.get("containerName") or properties.get("filesystem")
     if properties.get("datastoreType") not in {"AzureBlob", "AzureDataLakeGen2"} or not container:
         raise unsupported(f"Data in a datastore of type '{properties.get('datastoreType')}' ({record.name})")
-    return Place(properties["accountName"], container, unquote(path))
+    keyless = str((properties.get("credentials") or {}).get("credentialsType") or "None") == "None"
+    return Place(properties["accountName"], container, unquote(path), identity_based=keyless)
 
 
 def _blob(found: re.Match[str]) -> Place:

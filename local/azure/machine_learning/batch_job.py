@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request, conflict, not_found
-from local.azure.machine_learning import job, job_run, job_state
+from local.azure.machine_learning import job, job_run, job_state, run_identity
 from local.azure.machine_learning.asset import workspace_of
 from local.azure.machine_learning.batch_endpoint import ENDPOINT
 from local.azure.machine_learning.batch_request import Plan, lower, plan
@@ -78,8 +78,9 @@ def _body(wanted: Plan, name: str, given: Mapping[str, Any]) -> Json:
 
 
 async def _invoke(azure: Azure, call: Call) -> Answer:
-    azure.identity.check(call.headers.get("authorization"), _AUDIENCES)
+    claims = azure.identity.check(call.headers.get("authorization"), _AUDIENCES)
     endpoint = _endpoint(azure, call)
+    azure.access.require(claims["oid"], f"{endpoint.type}/jobs/write", endpoint.id)
     repeated = call.headers.get(_REPEATED_HEADER)
     for record in _jobs(azure, endpoint) if repeated else ():
         if record.body["run"].get("request") == repeated:
@@ -94,7 +95,7 @@ async def _invoke(azure: Azure, call: Call) -> Answer:
         raise conflict(f"A job of the name '{name}' exists already.")
     run: Json = {"request": repeated} if repeated else {}
     body: Json = {"properties": _body(wanted, name, given), "run": run}
-    record = azure.store.put(started.id, body, by=call.principal_id or "")
+    record = azure.store.put(started.id, body, by=claims["oid"])
     job.submit(started, _execution(wanted))
     return Answer(201, shown(endpoint, record))
 
@@ -125,7 +126,12 @@ def _execution(wanted: Plan) -> Callable[[Job], Awaitable[None]]:
         parent.update(status=job_state.RUNNING)
         child = _child(parent, wanted)
         folder = parent.azure.directory.jobs / parent.name
-        staging = job_run.Staging(parent.azure, parent.workspace, folder / "inputs")
+        staging = job_run.Staging(
+            parent.azure,
+            parent.workspace,
+            folder / "inputs",
+            run_identity.reader(parent, {"computeId": wanted.compute}),
+        )
         try:
             await _say(parent, f"Step {_STEP} starts; its logs are those of job {child.name}.")
             await job_run.perform(child, _work(parent, wanted, staging), folder / _STEP)
@@ -223,8 +229,9 @@ def shown(endpoint: Record, record: Record, deployment: str | None = None) -> Js
 
 
 async def _get(azure: Azure, call: Call) -> Answer:
-    azure.identity.check(call.headers.get("authorization"), _AUDIENCES)
+    claims = azure.identity.check(call.headers.get("authorization"), _AUDIENCES)
     endpoint = _endpoint(azure, call)
+    azure.access.require(claims["oid"], f"{endpoint.type}/jobs/read", endpoint.id)
     for record in _jobs(azure, endpoint):
         if record.name == call.captured["job"]:
             return Answer(200, shown(endpoint, record))

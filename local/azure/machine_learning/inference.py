@@ -121,16 +121,17 @@ def _refusal(azure: Azure, endpoint: Record, call: Call) -> str | None:
     elif mode == "amltoken":
         allowed = endpoint_key.is_token(azure, endpoint, value)
     else:
-        allowed = _is_entra_token(azure, call)
+        allowed = _may_score(azure, endpoint, call)
     return None if allowed else f"{prefix}_auth_access_denied"
 
 
-def _is_entra_token(azure: Azure, call: Call) -> bool:
+def _may_score(azure: Azure, endpoint: Record, call: Call) -> bool:
+    """Whether a Microsoft Entra token is valid and its principal's roles permit to score."""
     try:
-        azure.identity.check(call.headers.get("authorization"), _AUDIENCES)
+        claims = azure.identity.check(call.headers.get("authorization"), _AUDIENCES)
     except ArmError:
         return False
-    return True
+    return azure.access.permits(claims["oid"], f"{ENDPOINT}/score/action", endpoint.id)
 
 
 async def _forward(azure: Azure, call: Call, deployment: Record, request: str) -> Answer:

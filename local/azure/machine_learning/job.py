@@ -14,7 +14,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request, conflict, unsupported
-from local.azure.machine_learning import job_run, job_state, pipeline
+from local.azure.machine_learning import job_run, job_state, pipeline, run_identity
 from local.azure.machine_learning.job_state import JOB, Job
 from local.azure.machine_learning.pipeline_run import PipelineRun
 from local.azure.resource_type import Answer, ResourceType
@@ -141,7 +141,7 @@ async def _pipeline(job: Job) -> None:
 async def _command(job: Job) -> None:
     given = job.properties
     folder = job.azure.directory.jobs / job.name
-    staging = job_run.Staging(job.azure, job.workspace, folder / "inputs")
+    staging = job_run.Staging(job.azure, job.workspace, folder / "inputs", run_identity.reader(job, given))
 
     async def inputs() -> Mapping[str, str]:
         return {name: await staging.value(one) for name, one in (given.get("inputs") or {}).items()}

@@ -15,7 +15,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request
-from local.azure.machine_learning import asset_download, asset_location, environment_build, job_state
+from local.azure.machine_learning import (
+    asset_download,
+    asset_location,
+    environment_build,
+    job_state,
+    run_identity,
+)
 from local.azure.machine_learning.duration import seconds
 from local.azure.machine_learning.model_server import tail
 from local.azure.machine_learning.pipeline import check_name, fill_command
@@ -65,11 +71,15 @@ class Staging:
     azure: Azure
     workspace: str
     folder: Path
+    #: who reads: the principal whose roles count for datastores without keys
+    reader: str | None = None
     _tasks: dict[str, asyncio.Task[Path]] = field(default_factory=dict)
 
     async def path(self, reference: str) -> Path:
         """The local copy of what a reference points to."""
         if reference not in self._tasks:
+            place = await asset_location.locate(self.azure, self.workspace, reference)
+            run_identity.check_data(self.azure, self.reader, place)
             target = self.folder / uuid.uuid4().hex[:8]
             target.mkdir(parents=True)
             download = asset_download.fetch(self.azure, self.workspace, reference, target)
@@ -105,6 +115,7 @@ def outputs(name: str, given: Mapping[str, Mapping[str, Any] | None]) -> dict[st
 async def perform(job: Job, work: Work, folder: Path) -> Mapping[str, Path]:
     """Runs a command and returns its outputs on this machine; the job's statuses follow. ``ArmError``: it failed."""
     azure = job.azure
+    holder = run_identity.of_job(azure, job.record, job.properties)
     job.update(status=job_state.PREPARING)
     code, made = folder / "code", {name: folder / "outputs" / name for name in work.outputs}
     code.mkdir(parents=True)
@@ -119,10 +130,10 @@ async def perform(job: Job, work: Work, folder: Path) -> Mapping[str, Path]:
         job.update(status=job_state.RUNNING)
         places = {name: str(path) for name, path in made.items()}
         command = fill_command(work.command, inputs, places, job.name)
-        env = environment_build.variables(azure, environment) | _variables(job, work, inputs, places)
+        env = environment_build.variables(azure, environment, holder) | _variables(job, work, inputs, places)
         await _process(job, command, code, env, work.timeout)
     job.update(status=job_state.FINALIZING)
-    await _upload(job, work.outputs, made)
+    await _upload(job, work.outputs, made, run_identity.principal(holder, job.record))
     return made
 
 
@@ -223,9 +234,12 @@ async def _artifacts(job: Job, code: Path, log: Path) -> None:
             await job.azure.blobs.upload_folder(code / name, place.account, place.container, prefix)
 
 
-async def _upload(job: Job, wanted: Mapping[str, Output], made: Mapping[str, Path]) -> None:
+async def _upload(
+    job: Job, wanted: Mapping[str, Output], made: Mapping[str, Path], writer: str | None
+) -> None:
     for name, path in made.items():
         place = await asset_location.locate(job.azure, job.workspace, wanted[name].uri)
+        run_identity.check_data(job.azure, writer, place, write=True)
         where = place.path.rstrip("/")
         if path.is_dir():
             await job.azure.blobs.upload_folder(path, place.account, place.container, where)

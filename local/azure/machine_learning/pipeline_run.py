@@ -11,7 +11,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request
-from local.azure.machine_learning import asset_location, job_run, job_state, pipeline
+from local.azure.machine_learning import asset_location, job_run, job_state, pipeline, run_identity
 from local.azure.machine_learning.job_state import Job
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ class PipelineRun:
         self._steps: Mapping[str, Json] = job.properties["jobs"]
         self._inputs: Mapping[str, Mapping[str, Any]] = job.properties.get("inputs") or {}
         self._outputs = job_run.outputs(job.name, job.properties.get("outputs") or {})
-        self._staging = job_run.Staging(job.azure, job.workspace, folder / "inputs")
+        self._staging = job_run.Staging(
+            job.azure, job.workspace, folder / "inputs", run_identity.reader(job, job.properties)
+        )
         self._made: dict[str, Mapping[str, Path]] = {}
         self._log: list[str] = []
 

@@ -19,7 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request, unsupported
-from local.azure.machine_learning import asset_download, asset_location, data_collection, environment_build
+from local.azure.machine_learning import (
+    asset_download,
+    asset_location,
+    data_collection,
+    environment_build,
+    run_identity,
+)
 from local.azure.machine_learning.model_server import Launch, ModelServer, tail
 
 if TYPE_CHECKING:
@@ -246,12 +252,23 @@ class Serving:
             return folder
         work = home / f".downloading-{uuid.uuid4().hex[:8]}"
         (work / "model").mkdir(parents=True)
+        await self._check_data(wanted)
         await asset_download.fetch_into(self._azure, wanted.workspace, wanted.code, work / "code")
         if wanted.model is not None:
             # As on Azure, AZUREML_MODEL_DIR holds the model's folder under its own name, or its one file.
             await asset_download.fetch(self._azure, wanted.workspace, wanted.model, work / "model")
         work.rename(folder)
         return folder
+
+    async def _check_data(self, wanted: Plan) -> None:
+        """Azure gives a system-assigned identity what it needs to read model and code; others need the role from you."""
+        holder = run_identity.of_endpoint(self._azure, self._azure.parse(wanted.id).parent)
+        if holder is None or not holder[1]:
+            return
+        for reference in (wanted.code, wanted.model):
+            if reference is not None:
+                place = await asset_location.locate(self._azure, wanted.workspace, reference)
+                run_identity.check_data(self._azure, holder[0], place)
 
     async def _sink(self, wanted: Plan) -> data_collection.Sink:
         folders: dict[str, data_collection.Folder] = {}
@@ -272,7 +289,8 @@ class Serving:
                 f"The scoring script '{wanted.script}' is not in the code.",
                 target="codeConfiguration.scoringScript",
             )
-        env = environment_build.variables(self._azure, environment)
+        holder = run_identity.of_endpoint(self._azure, self._azure.parse(wanted.id).parent)
+        env = environment_build.variables(self._azure, environment, holder)
         env |= {
             "AML_APP_ROOT": str(code),
             "AZUREML_ENTRY_SCRIPT": wanted.script,
