@@ -103,7 +103,7 @@ class Arm:
             case "DELETE":
                 return await self._delete(call, resource_id, kind)
             case _:
-                raise ArmError(405, "MethodNotAllowed", f"{call.method} is not allowed for '{call.path}'.")
+                raise unsupported(f"{call.method} of '{kind.name}'")
 
     # --- reading
 

@@ -62,7 +62,7 @@ def checked(resource_id: ResourceId, body: Json) -> Json:
         ("parametersLink", "A deployment with linked parameters (parametersLink)"),
         ("onErrorDeployment", "A deployment with onErrorDeployment"),
     ):
-        if properties.get(key):
+        if properties.get(key) is not None:
             raise unsupported(what)
     if not isinstance(properties.get("template"), dict):
         raise bad_request("A deployment needs a template.", code="InvalidTemplate")

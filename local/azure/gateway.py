@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import socket
 import sqlite3
 import uuid
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _LIMIT = 64 << 20
+_API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.\d+)?)?", re.IGNORECASE)
+#: What ARM says is left of the hour's requests. Local Azure counts none, so it is always all of them.
+_LEFT = {"GET": ("reads", "11999"), "HEAD": ("reads", "11999"), "DELETE": ("deletes", "14999")}
 
 
 class Gateway:
@@ -129,6 +133,13 @@ class Gateway:
                     "MissingApiVersionParameter",
                     "The api-version query parameter (?api-version=) is required for all requests.",
                 )
+            if not _API_VERSION.fullmatch(call.api_version):
+                raise ArmError(
+                    400,
+                    "InvalidApiVersionParameter",
+                    f"The api-version '{call.api_version}' is invalid. An api-version is a date such as 2024-03-01, or one "
+                    "with a suffix such as 2024-03-01-preview.",
+                )
             if call.method not in ("GET", "HEAD"):
                 return await self._change(replace(call, principal_id=claims["oid"]), claims)
         return await self._serve(call, claims)
@@ -218,6 +229,10 @@ def _write(call: Call, answer: Answer) -> web.Response:
         "Cache-Control": "no-cache",
         **answer.headers,
     }
+    if call.host == ARM:
+        kind, left = _LEFT.get(call.method, ("writes", "1199"))
+        headers.setdefault(f"x-ms-ratelimit-remaining-subscription-{kind}", left)
+        headers.setdefault("x-ms-routing-request-id", f"LOCAL:{request_id}")
     if "x-ms-client-request-id" in call.headers:
         headers["x-ms-client-request-id"] = call.headers["x-ms-client-request-id"]
     if isinstance(answer.body, bytes):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 MODULES: tuple[str, ...] = (
     "local.azure.resources",
+    "local.azure.tag",
     "local.azure.deployment",
     "local.azure.deployment_preview",
     "local.azure.authorization",

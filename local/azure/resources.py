@@ -1,17 +1,20 @@
 """Microsoft.Resources: resource groups, and the lists that clients start from.
 
 Scope: resource groups (cascading deletion, ``az group exists``), subscriptions, tenants, locations, the lists of
-providers and of resources. Omitted: deployments, tags API, locks, management groups.
+providers and of resources. Deployments are in ``deployment.py``, tags of any scope in ``tag.py``. Omitted: exporting
+templates of groups, moves, aliases of providers, management groups.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request, unsupported
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType, Route
+from local.provider.facts import Facts
 from local.settings import SUBSCRIPTION_ID, TENANT_ID
 
 if TYPE_CHECKING:
@@ -181,6 +184,27 @@ async def _locations(_azure: Azure, call: Call) -> Answer:
     return Answer(200, {"value": value})
 
 
+@cache
+def _versions() -> dict[str, set[str]]:
+    """The api-versions that the platform's own program speaks, by resource type and by provider, in lower case."""
+    facts = Facts.load()
+    found: dict[str, set[str]] = {}
+    for token in facts.tokens:
+        fact = facts.resource(token)
+        namespace, *rest = fact.path.rpartition("/providers/")[2].lower().split("/")
+        for name in (namespace, "/".join([namespace, *rest[::2]])):
+            found.setdefault(name, set()).add(fact.version)
+    return found
+
+
+def _api_versions(resource_type: str) -> list[str]:
+    """Versions to ask a type with, the newest first. Local Azure answers to every one alike."""
+    known = _versions()
+    name = resource_type.lower()
+    found = known.get(name) or known.get(name.partition("/")[0]) or {"2024-03-01"}
+    return sorted(found, reverse=True)
+
+
 def _provider(namespace: str, types: list[str]) -> Json:
     return {
         "id": f"/subscriptions/{SUBSCRIPTION_ID}/providers/{namespace}",
@@ -191,8 +215,9 @@ def _provider(namespace: str, types: list[str]) -> Json:
             {
                 "resourceType": name,
                 "locations": list(LOCATIONS.values()),
-                "apiVersions": [],
-                "capabilities": "None",
+                "apiVersions": _api_versions(f"{namespace}/{name}"),
+                "defaultApiVersion": _api_versions(f"{namespace}/{name}")[0],
+                "capabilities": "SupportsTags, SupportsLocation" if "/" not in name else "None",
             }
             for name in sorted(types)
         ],
@@ -200,22 +225,20 @@ def _provider(namespace: str, types: list[str]) -> Json:
 
 
 async def _providers(azure: Azure, call: Call) -> Answer:
-    if "subscription" in call.captured:
+    if call.captured.get("subscription"):
         _check_subscription(call)
     found = sorted(azure.namespaces().items())
     return Answer(200, {"value": [_provider(namespace, types) for namespace, types in found]})
 
 
 async def _one_provider(azure: Azure, call: Call) -> Answer:
-    if "subscription" in call.captured:
+    if call.captured.get("subscription"):
         _check_subscription(call)
     wanted = call.captured["namespace"]
     for namespace, types in azure.namespaces().items():
         if namespace.lower() == wanted.lower():
             return Answer(200, _provider(namespace, types))
-    raise ArmError(
-        404, "InvalidResourceNamespace", f"The resource namespace '{wanted}' is not in local Azure."
-    )
+    raise unsupported(f"The resource provider '{wanted}'")
 
 
 async def _resources(azure: Azure, call: Call) -> Answer:

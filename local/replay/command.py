@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from local.replay import report
+from local.replay import enumeration, report
 from local.replay.comparison import Terms
 from local.replay.example import ExampleError, read_all
 from local.replay.preparation import Library
@@ -38,8 +38,8 @@ async def replay_all(
     library = Library(examples, Writable(examples))
     verdicts: list[Verdict] = []
     async with world() as azure:
-        terms = Terms(serves=azure.serves)
         for example in examples if chosen is None else chosen:
+            terms = Terms(serves=azure.serves, members=enumeration.members(example.namespace))
             verdicts.append(await replay_one(azure, library, example, terms))
             done(verdicts[-1])
     return verdicts

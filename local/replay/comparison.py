@@ -179,6 +179,13 @@ class _Comparison:
     def _problem(self, documented: str, answered: str, key: str) -> str | None:
         """What is wrong with a text that the request didn't set."""
         name = re.sub(r"\[[^]]*\]$", "", key).rsplit(".", 1)[-1]
+        if (
+            answered != documented
+            and answered.lower() == documented.lower()
+            and documented.isalnum()
+            and not _is_place(key)
+        ):
+            return f"documented as {_short(documented)}, answered {_short(answered)} (the spelling)"
         members = self._terms.members(name, documented)
         if members is not None and answered not in members:
             return f"{_short(answered)} isn't one of {', '.join(sorted(members))}"
@@ -226,6 +233,11 @@ def _types_of(text: str) -> list[str]:
         found.append(kind)
         text = text[: max(text.lower().rfind("/providers/"), 0)]
     return found
+
+
+def _is_place(key: str) -> bool:
+    """Whether a key holds a name or a location, which Azure writes in its own way."""
+    return key.lower().endswith(("location", "name", "locations[0]", "id"))
 
 
 def _same(documented: Any, answered: Any, key: str) -> bool:

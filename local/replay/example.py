@@ -63,6 +63,12 @@ class Example:
         return f"{self.provider}/{self.name}"
 
     @property
+    def namespace(self) -> str:
+        """The provider that is asked, ``Microsoft.Storage``; empty for what is in none."""
+        found = re.findall(r"/providers/([^/]+)", self.path, re.IGNORECASE)
+        return found[-1] if found else ""
+
+    @property
     def answer(self) -> Any:
         """The documented body of success, or None."""
         return next((body for status, body in sorted(self.documented.items()) if status < 300), None)

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from local.azure import server
+from local.azure.access.authorizer import OWNER
 from local.azure.errors import ArmError
-from local.settings import PRINCIPAL_ID, LocalDir
+from local.settings import PRINCIPAL_ID, SUBSCRIPTION_ID, LocalDir
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -32,6 +33,7 @@ _RUN = (
     "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments",
     "Microsoft.MachineLearningServices/workspaces/jobs",
 )
+_TENANT_OWNER = "/providers/Microsoft.Authorization/roleAssignments/7ec3b000-0000-4000-8000-0000000000ff"
 _PATIENCE = 20.0
 
 
@@ -85,6 +87,10 @@ class World:
         """Forgets every resource, operation and secret."""
         self._azure.operations.abandon()
         self._azure.store.clear()
+        # Examples ask at every scope, the tenant's too: whoever asks them owns all.
+        owner = f"/subscriptions/{SUBSCRIPTION_ID}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}"
+        properties = {"roleDefinitionId": owner, "principalId": PRINCIPAL_ID, "scope": "/"}
+        self._azure.store.put(_TENANT_OWNER, {"properties": properties})
 
     async def send(
         self,

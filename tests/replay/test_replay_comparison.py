@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from local.replay.comparison import Terms, differences, statuses
+from local.replay.enumeration import members
 
 SUBNET = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/a"
 CARD = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/n"
@@ -112,6 +113,24 @@ def test_an_enumeration_is_spelled_as_azure_spells_it():
     assert [
         str(found) for found in differences({"state": "Enabled"}, {"state": "disabled"}, terms=terms)
     ] == ["state: 'disabled' isn't one of Disabled, Enabled"]
+
+
+def test_enumerations_of_azure_are_known_by_provider_and_key():
+    terms = Terms(members=members("Microsoft.Storage"))
+    assert (
+        differences({"publicNetworkAccess": "Enabled"}, {"publicNetworkAccess": "Disabled"}, terms=terms)
+        == []
+    )
+    for documented, answered in (("Enabled", "enabled"), ("Enabled", "Open"), ("enabled", "Enabled")):
+        assert (
+            len(
+                differences(
+                    {"publicNetworkAccess": documented}, {"publicNetworkAccess": answered}, terms=terms
+                )
+            )
+            == 1
+        )
+    assert members("Microsoft.Paint")("colour", "Blue") is None
 
 
 def test_what_stands_on_a_type_that_is_not_served_need_not_be_there():

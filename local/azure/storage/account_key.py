@@ -47,13 +47,13 @@ async def list_keys(azure: Azure, call: Call, record: Record) -> Answer:
             "creationTime": created.get(key),
             "keyName": key,
             "value": azure.store.secret(key_name(record.name, int(key[-1]))),
-            "permissions": "FULL",
+            "permissions": "Full",
         }
         for key in _KEYS
     ]
     if call.query.get("$expand", "").lower() == "kerb":
         keys += [
-            {"keyName": key, "value": value, "permissions": "FULL"}
+            {"keyName": key, "value": value, "permissions": "Full"}
             for key in _KERBEROS
             if (value := azure.store.secret(_kerberos_name(record.name, key))) is not None
         ]
