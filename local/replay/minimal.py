@@ -27,6 +27,12 @@ MINIMAL: dict[str, Json] = {
         }
     },
     "Microsoft.ContainerRegistry/registries": {**_IN, "sku": {"name": "Premium"}, "properties": {}},
+    "Microsoft.ContainerRegistry/registries/tokens": {
+        "properties": {
+            "scopeMapId": "$group/providers/Microsoft.ContainerRegistry/registries/replayRegistry/scopeMaps/replay",
+            "status": "enabled",
+        }
+    },
     "Microsoft.EventGrid/systemTopics": {
         **_IN,
         "properties": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from local.azure.azure import Azure
     from local.azure.resource_type import Json
 
+_URL = re.compile(r"(?P<vault>https://[^/]+)/keys/(?P<name>[^/]+)(/(?P<version>[^/]*))?/?", re.IGNORECASE)
 KEY, DELETED, POLICY = "key", "deletedkey", "keyrotationpolicy"
 
 
@@ -107,6 +109,22 @@ def missing(name: str, version: str = "") -> ArmError:
     """404 for a key."""
     shown = f"{name}/{version}" if version else name
     return ArmError(404, "KeyNotFound", f"A key with (name/id) {shown} was not found in this key vault.")
+
+
+def by_url(azure: Azure, url: str) -> str:
+    """The URL of the version in use of a key that is named by its URL, with or without a version.
+
+    Raises:
+        ArmError: 400, it is no URL of a key, or there is no such key.
+    """
+    found = _URL.fullmatch(url)
+    if found is None:
+        raise bad_request(
+            f"'{url}' is not the URL of a key (https://VAULT.vault.azure.net/keys/NAME).",
+            code="InvalidRequestPropertyValue",
+            target="keyVaultProperties",
+        )
+    return versioned(azure, found["vault"], found["name"], found["version"] or "")
 
 
 def versioned(azure: Azure, vault_uri: str, name: str, version: str) -> str:

@@ -6,7 +6,6 @@ deleted, as in Azure. Kept, not applied: nothing is encrypted.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from local.azure.blob import ACCOUNT
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from local.azure.azure import Azure
     from local.azure.resource_type import Call, Json, Record, ResourceId
 
-_KEY_URI = re.compile(r"(?P<vault>https://[^/]+)/keys/(?P<name>[^/]+)(/(?P<version>[^/]*))?/?", re.IGNORECASE)
 _READ_ONLY = ("creationTime", "lastModifiedTime")
 
 
@@ -53,14 +51,7 @@ def _prepare(azure: Azure, _resource_id: ResourceId, body: Json, old: Record | N
 
 
 def _key(azure: Azure, given: Json, now: str) -> Json:
-    found = _KEY_URI.fullmatch(str(given.get("keyUri") or ""))
-    if found is None:
-        raise bad_request(
-            "A scope with the source Microsoft.KeyVault needs keyVaultProperties.keyUri, the URL of a key.",
-            code="InvalidRequestPropertyValue",
-            target="keyVaultProperties",
-        )
-    current = key_store.versioned(azure, found["vault"], found["name"], found["version"] or "")
+    current = key_store.by_url(azure, str(given.get("keyUri") or ""))
     return {**given, "currentVersionedKeyIdentifier": current, "lastKeyRotationTimestamp": now}
 
 
