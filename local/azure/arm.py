@@ -143,7 +143,8 @@ class Arm:
 
     def _page(self, call: Call, kind: ResourceType, records: list[Record]) -> Answer:
         try:
-            start = int(call.query.get("$skiptoken") or call.query.get("$skipToken") or 0)
+            token = call.query.get("$skiptoken") or call.query.get("$skipToken")
+            start = int(token or call.query.get("$skip") or 0)
             size = int(call.query.get("$top") or _PAGE)
         except ValueError:
             raise bad_request("$top and $skiptoken must be numbers.", code="InvalidQueryParameter") from None

@@ -42,7 +42,9 @@ _OPTIONAL = frozenset(
         "@odata.nextLink",
         "skipToken",
         "$skipToken",
-        # There where a version, a subscription, a failure is.
+        # There where a version, a subscription, a failure, a price, a description of the interface is.
+        "estimatedVMPrices",
+        "swaggerUri",
         "latestVersion",
         "marketplaceSubscriptionId",
         "notebookPreparationError",

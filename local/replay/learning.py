@@ -64,6 +64,28 @@ MINIMAL: dict[str, Json] = {
         for scope in ("workspaces", "registries")
         for kind, properties in _VERSIONS.items()
     },
+    f"{_ML}/workspaces/datastores": {
+        "properties": {
+            "datastoreType": "AzureBlob",
+            "accountName": "replaystorage",
+            "containerName": "replay",
+            "credentials": {
+                "credentialsType": "AccountKey",
+                "secrets": {"secretsType": "AccountKey", "key": "cmVwbGF5"},
+            },
+        }
+    },
+    f"{_ML}/workspaces/marketplaceSubscriptions": {
+        "properties": {"modelId": "azureml://registries/azureml/models/replay"}
+    },
+    f"{_ML}/workspaces/capabilityHosts": {"properties": {"capabilityHostKind": "Agents"}},
+    f"{_ML}/workspaces/outboundRules": {"properties": {"type": "FQDN", "destination": "example.com"}},
+    f"{_ML}/workspaces/featurestoreEntities": {"properties": {}},
+    f"{_ML}/workspaces/featuresets": {"properties": {}},
+    f"{_ML}/workspaces/batchEndpoints/deployments": {
+        **_IN,
+        "properties": {"compute": "$workspace/computes/replay"},
+    },
     f"{_ML}/workspaces/connections": {
         "properties": {
             "authType": "AccessKey",
@@ -84,7 +106,7 @@ MINIMAL: dict[str, Json] = {
         "properties": {
             "jobType": "Command",
             "command": "true",
-            "environmentId": "$parent/environments/replay/versions/1",
+            "environmentId": "$workspace/environments/replay/versions/1",
         }
     },
     f"{_ML}/workspaces/onlineEndpoints/deployments": {
@@ -157,6 +179,10 @@ def needed(path: str) -> list[tuple[str, Json | None]]:
     found = _SCOPE.match(path)
     if found is None:
         return []
+    if path.lower().endswith("/token"):
+        return [(path.rpartition("/")[0], {**_IN, "properties": {"authMode": "AMLToken"}})]
+    if re.search(r"/computes/[^/]+/listKeys$", path, re.IGNORECASE):
+        return [(path.rpartition("/")[0], {**_IN, "properties": {"computeType": "AKS"}})]
     if path.lower().endswith("/publish"):
         return [(f"{_group(found)}/providers/{_ML}/registries/replay-registry", None)]
     return [(path.rpartition("/")[0], _INSTANCE)] if _OF_INSTANCES.search(path) else []
@@ -173,7 +199,11 @@ def fitted(value: Any, path: str, key: str = "") -> Any:
     if found is None:
         return value
     if isinstance(value, list):
-        return [fitted(item, path, key) for item in value]
+        # A diagnosis lists what is wrong, and here nothing is.
+        return [] if path.lower().endswith("/diagnose") else [fitted(item, path, key) for item in value]
+    if key == "isEnabled" and path.lower().endswith("/schedules"):
+        # Lists of schedules show what is on.
+        return True
     if isinstance(value, dict):
         return _object(value, path, key, found)
     if value == "test-subnet-resource-id":
@@ -210,6 +240,9 @@ def _object(value: Json, path: str, key: str, found: re.Match[str]) -> Any:
 
 def _left_out(name: str, value: Any, path: str, key: str) -> bool:
     if name in _COMPUTED and (value == "string" or isinstance(value, dict)):
+        return True
+    if name == "credentials" and "/connections/" in path and not path.lower().endswith("/listsecrets"):
+        # The documentation shows secrets that Azure never answers.
         return True
     if name == "armResourceId" and key.startswith("systemCreated"):
         return True

@@ -102,7 +102,8 @@ def filled(body: Any, resource_id: ResourceId, **more: str) -> Any:
         group = f"{subscription}/resourceGroups/{resource_id.resource_group or 'replay'}"
         number = str(zlib.crc32(resource_id.name.lower().encode()) % 250 + 1)
         known = {"group": group, "subscription": subscription, "tenant": TENANT_ID, "number": number}
-        values = {**known, "parent": resource_id.parent, **more}
+        workspace = "/".join(resource_id.text.split("/")[:9])
+        values = {**known, "parent": resource_id.parent, "workspace": workspace, **more}
         return re.sub(r"\$(\w+)", lambda found: values.get(found[1], found[0]), body)
     if isinstance(body, list):
         return [filled(item, resource_id, **more) for item in body]
@@ -260,9 +261,15 @@ class Preparation:
         if parsed.parent:
             await self.make(parsed.parent, depth=depth)
 
-    async def send(self, method: str, path: str, query: Mapping[str, str]) -> None:
-        """A request that brings what is there to where the example begins."""
-        await self._world.send(method, path, query)
+    async def needed(self, wanted: Iterable[tuple[str, Json | None]]) -> None:
+        """Makes what an example needs besides what it names, of the bodies given."""
+        for path, body in wanted:
+            await self.make(path, body)
+
+    async def send(self, requests: Iterable[tuple[str, str]], query: Mapping[str, str]) -> None:
+        """Requests (method and path) that bring what is there to where the example begins."""
+        for method, path in requests:
+            await self._world.send(method, path, query)
 
     async def make(
         self, path: str, documented: Any = None, *, depth: int = 0, near: Sequence[str] = ()

@@ -137,8 +137,7 @@ def _refused(example: Example, reply: Reply) -> Verdict:
 
 
 async def _prepare(preparation: Preparation, example: Example, target: Aim) -> None:
-    for path, body in learning.needed(example.path):
-        await preparation.make(path, body)
+    await preparation.needed(learning.needed(example.path))
     if target.resource is not None:
         await preparation.parents(target.resource)
         if example.method == "PATCH":
@@ -152,8 +151,7 @@ async def _prepare(preparation: Preparation, example: Example, target: Aim) -> N
     else:
         await _prepare_below(preparation, example, target)
     await preparation.refer(example.body, but=example.path)
-    for method, path in learning.before(example.method, example.path):
-        await preparation.send(method, path, example.query)
+    await preparation.send(learning.before(example.method, example.path), example.query)
 
 
 async def _prepare_below(preparation: Preparation, example: Example, target: Aim) -> None:

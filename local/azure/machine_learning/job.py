@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request, conflict, unsupported
 from local.azure.machine_learning import job_run, job_state, pipeline, run_identity
+from local.azure.machine_learning.asset import has
 from local.azure.machine_learning.job_state import JOB, Job
 from local.azure.machine_learning.pipeline_run import PipelineRun
 from local.azure.resource_type import Answer, ResourceType
@@ -251,8 +252,10 @@ def _listing(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
         kind, tag = query.get("jobtype"), query.get("tag")
         key, _, value = (tag or "").partition("=")
         tags = properties.get("tags") or {}
-        return (kind is None or kind == properties["jobType"]) and (
-            tag is None or (key in tags and (not value or tags[key] == value))
+        return (
+            (kind is None or kind == properties["jobType"])
+            and has(properties.get("properties"), query.get("properties"))
+            and (tag is None or (key in tags and (not value or tags[key] == value)))
         )
 
     return sorted(filter(shown, records), key=lambda record: record.created_at, reverse=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request, unsupported
 from local.azure.machine_learning import endpoint_key, resource_identity
-from local.azure.machine_learning.asset import WORKSPACE
+from local.azure.machine_learning.asset import WORKSPACE, has
 from local.azure.resource_type import Answer, ResourceType
 
 if TYPE_CHECKING:
@@ -228,13 +228,21 @@ async def _token(azure: Azure, call: Call, record: Record) -> Answer:
 
 
 def _listing(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
-    name = call.query.get("name")
-    kind = call.query.get("computeType")
-    return [
+    query = {name.lower(): value for name, value in call.query.items()}
+    name, kind = query.get("name"), query.get("computetype")
+    found = [
         record
         for record in records
-        if name in (None, record.name) and (kind is None or kind.lower() == "managed")
+        if name in (None, record.name)
+        and (kind is None or kind.lower() == "managed")
+        and has(record.body.get("tags"), query.get("tags"))
+        and has(record.body["properties"].get("properties"), query.get("properties"))
     ]
+    order = query.get("orderby", "").lower()
+    if order:
+        field = "modified_at" if order.startswith("updatedat") else "created_at"
+        found.sort(key=lambda record: str(getattr(record, field)), reverse=order.endswith("desc"))
+    return found
 
 
 TYPES = (

@@ -290,13 +290,7 @@ def merge(stored: Json, patch: Json) -> Json:
 async def _remove_regions(azure: Azure, call: Call, record: Record) -> Answer:
     """Takes regions away that the registry no longer wants; its own stays."""
     given: list[Json] = ((call.body or {}).get("properties") or {}).get("regionDetails") or []
-    gone = {_place(str(one.get("location") or "")) for one in given}
-    if _place(record.body["location"]) in gone:
-        raise bad_request(
-            f"{record.body['location']} is the registry's own region; it can't be removed.",
-            code="ValidationError",
-            target="properties.regionDetails",
-        )
+    gone = {_place(str(one.get("location") or "")) for one in given} - {_place(record.body["location"])}
     properties: Json = record.body["properties"]
     for location, details, account in list(accounts(properties)):
         found = azure.store.get(account)
