@@ -72,6 +72,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.network.private_zone",
     "local.azure.network.record_set",
     "local.azure.network.location",
+    "local.azure.container_service",
     "local.azure.machine_learning.workspace",
     "local.azure.machine_learning.workspace_action",
     "local.azure.machine_learning.operation_list",
