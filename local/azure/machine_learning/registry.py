@@ -13,8 +13,8 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from local.azure import container_registry
 from local.azure.blob import ACCOUNT
+from local.azure.container_registry import registry as acr
 from local.azure.errors import bad_request, conflict
 from local.azure.machine_learning import resource_identity
 from local.azure.machine_learning.asset import REGISTRY
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}")
 _HOST = "{location}.api.azureml.ms"
 _STORAGE, _ACR = "storageAccountDetails", "acrDetails"
+_ACR_TYPE = "Microsoft.ContainerRegistry/registries"
 
 
 def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | None) -> Json:
@@ -141,18 +142,18 @@ def _storage(azure: Azure, group: str, given: Mapping[str, Any]) -> Json:
 
 
 def _acr(azure: Azure, group: str, given: Mapping[str, Any]) -> Json:
-    if own := _own(azure, given, "userCreatedAcrAccount", container_registry.TYPE):
+    if own := _own(azure, given, "userCreatedAcrAccount", _ACR_TYPE):
         return own
     wanted: Json = {
         key: value for key, value in (given.get("systemCreatedAcrAccount") or {}).items() if value
     }
-    name = _free(azure, container_registry.TYPE, str(wanted.get("acrAccountName") or ""), 50)
+    name = _free(azure, _ACR_TYPE, str(wanted.get("acrAccountName") or ""), 50)
     return {
         "systemCreatedAcrAccount": {
             "acrAccountSku": "Premium",
             **wanted,
             "acrAccountName": name,
-            "armResourceId": {"resourceId": f"{group}/providers/{container_registry.TYPE}/{name}"},
+            "armResourceId": {"resourceId": f"{group}/providers/{_ACR_TYPE}/{name}"},
         }
     }
 
@@ -233,7 +234,7 @@ async def _settle(azure: Azure, record: Record) -> None:
                 "sku": {"name": sku if sku in _SKUS else "Premium"},
                 "properties": {},
             }
-            await _make(azure, container_registry.TYPES, account, body, record)
+            await _make(azure, acr.TYPES, account, body, record)
 
 
 _SKUS = ("Basic", "Standard", "Premium")
@@ -267,7 +268,7 @@ async def _make(
 async def _vanish(azure: Azure, record: Record) -> None:
     """The registry's own resource group goes with it."""
     properties: Json = record.body["properties"]
-    for kind in (*storage.TYPES, *container_registry.TYPES):
+    for kind in (*storage.TYPES, *acr.TYPES):
         for _, details, account in accounts(properties):
             found = azure.store.get(account)
             if found is not None and kind.name == found.type and kind.vanish and _system(details):
@@ -295,7 +296,7 @@ async def _remove_regions(azure: Azure, call: Call, record: Record) -> Answer:
     for location, details, account in list(accounts(properties)):
         found = azure.store.get(account)
         if location in gone and _system(details) and found is not None:
-            types = (*storage.TYPES, *container_registry.TYPES)
+            types = (*storage.TYPES, *acr.TYPES)
             kind = next(one for one in types if one.name == found.type)
             if kind.vanish is not None:
                 await kind.vanish(azure, found)
