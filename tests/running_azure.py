@@ -25,6 +25,7 @@ _DATA_ROLES = (
     "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",  # Storage Table Data Contributor
     "00482a5a-887f-4fb3-b363-3b7fe8e74483",  # Key Vault Administrator
 )
+_TOKEN_SECONDS = 1800  # half of what it is good for
 _FOREIGN = ("AZURE_", "ARM_", "PULUMI_", "MLOPS_")
 
 
@@ -39,6 +40,7 @@ class LocalAzure:
     subscription_id: str = SUBSCRIPTION_ID
     _session: requests.Session | None = field(default=None, repr=False)
     _token: str = field(default="", repr=False)
+    _renewed: float = 0.0
 
     @property
     def session(self) -> requests.Session:
@@ -74,7 +76,8 @@ class LocalAzure:
         headers: dict[str, str] | None = None,
     ) -> tuple[int, dict[str, str], Any]:
         """One ARM request; the status, the headers and the JSON body (None if empty)."""
-        self._token = self._token or self.token()
+        if not self._token or time.monotonic() > self._renewed + _TOKEN_SECONDS:
+            self._token, self._renewed = self.token(), time.monotonic()
         url = path_or_url if path_or_url.startswith("https://") else f"{ARM}{path_or_url}"
         if "api-version=" not in url:
             url += f"{'&' if '?' in url else '?'}api-version={urllib.parse.quote(api_version)}"

@@ -42,12 +42,3 @@ def trained(sliced, tmp_path_factory):
         if not all(folder.is_dir() for folder in outputs.values()):
             assert run(shared / "trained", sliced) == outputs
     return outputs
-
-
-@pytest.fixture(scope="session", autouse=True)
-def bytecode(tmp_path_factory):
-    """The steps' processes share what they compile, whatever the environment says: half of their time otherwise."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
-        yield
