@@ -10,7 +10,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from local.azure.errors import bad_request
-from local.azure.operational_insights import TYPE as LOG_ANALYTICS
+from local.azure.operational_insights.name import WORKSPACE as LOG_ANALYTICS
 from local.azure.resource_type import Json, Record, ResourceId, ResourceType
 from local.azure.resources import check_location
 from local.settings import TENANT_ID

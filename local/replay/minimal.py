@@ -192,6 +192,10 @@ MINIMAL: dict[str, Json] = {
             "privateLinkServiceNetworkPolicies": "Disabled",
         }
     },
+    "Microsoft.OperationalInsights/queryPacks": {**_IN, "properties": {}},
+    "Microsoft.OperationalInsights/queryPacks/queries": {
+        "properties": {"displayName": "Replayed", "body": "Heartbeat | take 1"}
+    },
     "Microsoft.OperationalInsights/workspaces": {**_IN, "properties": {"sku": {"name": "PerGB2018"}}},
     "Microsoft.KeyVault/vaults/keys": {"properties": {"kty": "RSA"}},
     "Microsoft.KeyVault/vaults/secrets": {"properties": {"value": "replayed"}},

@@ -1,0 +1,1 @@
+"""Microsoft.OperationalInsights, one file per resource family. No logs are taken in, so there are none to ask."""
