@@ -138,7 +138,10 @@ def _refused(example: Example, reply: Reply) -> Verdict:
 
 async def _prepare(preparation: Preparation, example: Example, target: Aim) -> None:
     await preparation.needed(learning.needed(example.path))
-    if target.resource is not None:
+    if target.resource is not None and example.method == "POST":
+        scope, _, below = target.resource.rpartition("/")
+        await _prepare_below(preparation, example, Aim(None, scope.rpartition("/")[0], below))
+    elif target.resource is not None:
         await preparation.parents(target.resource)
         if example.method == "PATCH":
             await preparation.make(target.resource, _before(example.answer, example.body))
@@ -162,7 +165,7 @@ async def _prepare_below(preparation: Preparation, example: Example, target: Aim
             await preparation.make(path, item)
             await preparation.referring(path, item)
             if target.below.lower().startswith("deleted") and example.method == "GET":
-                await preparation.send("DELETE", path, example.query)
+                await preparation.send([("DELETE", path)], example.query)
     if example.method == "POST" and target.scope.count("/") > 7:
         await preparation.before(target.scope, target.below, example.body)
 
@@ -202,10 +205,13 @@ def elements(example: Example) -> list[tuple[str, Any]]:
     """The documented elements of a list, each with the id it has there: that of the asked scope where it names another."""
     answer = example.answer
     value = answer.get("value") if isinstance(answer, dict) else answer
+    # What is POSTed to a list (``queries/search``) shows the list's elements.
+    searched = example.method == "POST" and aim(example.path).resource is not None
+    collection = example.path.rpartition("/")[0] if searched else example.path
     return [
         (path, item)
         for item in (value if isinstance(value, list) else [])
-        if isinstance(item, dict) and (path := _place(example.path, item)) is not None
+        if isinstance(item, dict) and (path := _place(collection, item)) is not None
     ]
 
 

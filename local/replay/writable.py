@@ -155,10 +155,11 @@ def _kept(value: Any, tree: Tree, *, more: bool = False) -> Any:
         return [_kept(item, tree, more=more) for item in value]
     if tree is _ANYTHING or not isinstance(value, dict):
         return value
+    known = {name.lower(): inner for name, inner in tree.items()}
     return {
-        key: _kept(item, tree[key], more=more) if key in tree else _without_computed(item)
+        key: _kept(item, known[key.lower()], more=more) if key.lower() in known else _without_computed(item)
         for key, item in value.items()
-        if key in tree or (more and key not in COMPUTED - {"name"})
+        if key.lower() in known or (more and key not in COMPUTED - {"name"})
     }
 
 
