@@ -9,7 +9,7 @@ import sys
 from local.engine.command import flags, suggestion
 from local.engine.command.flags import Command, UsageError
 from local.engine.command.table import COMMANDS, ONLY_OFFICIAL
-from local.engine.error import EngineError, UnsupportedError
+from local.engine.error import EngineError, NoStackError, UnsupportedError
 from local.engine.state.checkpoint import VERSION
 
 _ROOT = Command(
@@ -114,8 +114,19 @@ def _dispatch(words: list[str]) -> int:
             os.chdir(folder)
         except OSError as error:
             raise EngineError(f"chdir {folder}: {(error.strerror or '').lower()}") from error
+    return _carried_out(command, arguments)
+
+
+def _carried_out(command: Command, arguments: flags.Arguments) -> int:
     module, _, function = command.run.partition(".")
-    return getattr(importlib.import_module(f"local.engine.command.{module}"), function)(arguments)
+    run = getattr(importlib.import_module(f"local.engine.command.{module}"), function)
+    try:
+        return run(arguments)
+    except NoStackError as error:  # commands look for their stack before they do anything
+        from local.engine.command import stack_choice  # noqa: PLC0415 - at a terminal only
+
+        stack_choice.settle(arguments, error)
+        return run(arguments)
 
 
 def _unknown(path: str, words: list[str], command: Command | None = None) -> EngineError:

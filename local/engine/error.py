@@ -17,6 +17,21 @@ class EngineError(Exception):
         self.exit_code = exit_code
 
 
+class NoStackError(EngineError):
+    """No stack is selected, or that of a name isn't there; `offers_new`: on a terminal, one may be made."""
+
+    def __init__(self, name: str, exit_code: int, *, offers_new: bool) -> None:
+        new = " or `pulumi stack init`" if offers_new else ""
+        super().__init__(
+            f"no stack named '{name}' found"
+            if name
+            else f"no stack selected; please use `pulumi stack select`{new} to choose one",
+            exit_code=exit_code,
+        )
+        self.name = name
+        self.offers_new = offers_new
+
+
 class UnsupportedError(EngineError):
     """Something the official engine does and this one does not."""
 

@@ -75,4 +75,7 @@ def _stubs_only() -> None:
 if __name__ == "__main__":
     # -I: no folder of a script is on the path.
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))  # noqa: PTH100, PTH120
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # before there was a command
+        sys.exit(130)

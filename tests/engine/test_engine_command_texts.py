@@ -201,6 +201,44 @@ def test_a_configuration_value_that_can_not_be_is_told(
     assert file.read_text() == before
 
 
+def test_who_sits_at_a_terminal_is_asked_for_the_stack(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["stack", "unselect"]) == 0
+    assert cli.main(["stack", "output"]) == 1
+    assert capsys.readouterr().err.endswith("please use `pulumi stack select` to choose one\n")
+
+    asked: list[tuple[str, ...]] = []
+    answers = iter([KeyboardInterrupt, "dev", "<create a new stack>"])
+
+    def choose(message: str, options: tuple[str, ...], *_: str, **__: bool) -> str:
+        asked.append((message, *options))
+        answer = next(answers)
+        if isinstance(answer, str):
+            return answer
+        raise answer
+
+    monkeypatch.setattr("local.engine.command.presentation.interactive", lambda _: True)
+    monkeypatch.setattr("local.engine.display.prompt.choose", choose)
+    monkeypatch.setattr("builtins.input", lambda _: "made")
+    assert cli.main(["stack", "output"]) == 1
+    assert capsys.readouterr().err.endswith("please use `pulumi stack select` to choose one\n")
+    assert cli.main(["stack", "output", "--json"]) == 0  # and it is selected from now on
+    assert cli.main(["stack", "output", "--json"]) == 0
+    assert capsys.readouterr().out == '{\n  "s": "[secret]"\n}\n' * 2
+    assert cli.main(["stack", "select"]) == 0
+    assert cli.main(["stack", "--show-name"]) == 0
+    assert capsys.readouterr() == ("made\n", "Created stack 'made'\n")
+    assert asked == [
+        ("Please choose a stack:", "dev"),
+        ("Please choose a stack:", "dev"),
+        ("Please choose a stack, or create a new one:", "dev", "<create a new stack>"),
+    ]
+    # One that isn't there is made where the command could use a new one.
+    assert cli.main(["config", "--stack", "third"]) == 0
+    assert "The stack 'third' does not exist.\n\n" in capsys.readouterr().out
+
+
 def test_about_tells_of_the_project_the_stack_and_the_backend(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,7 +35,7 @@ def _entry(value: Any, stack: Stack, *, show: bool) -> dict[str, Any]:
     plain = configs.plain(value, stack.crypter if secret else None)
     row: dict[str, Any] = {"value": configs.text(plain)}
     if configs.is_object(value):
-        row["objectValue"] = plain
+        row["objectValue"] = configs.in_order(plain)
     return {**row, "secret": secret}
 
 

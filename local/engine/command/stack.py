@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local.engine.command import presentation
 from local.engine.command.printing import (
     ago,
     moment,
@@ -18,7 +19,7 @@ from local.engine.command.printing import (
     stamp,
     tell,
 )
-from local.engine.error import EngineError, UnsupportedError
+from local.engine.error import EngineError, NoStackError, UnsupportedError
 from local.engine.state import checkpoint, passphrase, tags
 from local.engine.state import rename as renaming
 from local.engine.state.backend import NO_SUCH_STACK, StackStore
@@ -58,6 +59,8 @@ def init(arguments: Arguments) -> int:
     backend = projects.backend(home)
     name = _named(arguments)
     check_secrets_provider(arguments.value("--secrets-provider"))
+    if not name and presentation.interactive(arguments) and not arguments.has("--yes"):
+        name = input("stack name (dev): ").strip() or "dev"
     if not name:
         raise EngineError("missing stack name")
     store = stacks.locate(name, home, backend)
@@ -65,7 +68,7 @@ def init(arguments: Arguments) -> int:
         here = socket.gethostname()
         raise EngineError(f"stack {name} uses the {here} backend: {here} does not support --teams")
     source = arguments.value("--copy-config-from")
-    _make(
+    make(
         store,
         home or projects.absent(store.project),
         selects=not arguments.has("--no-select") and home is not None,
@@ -75,7 +78,8 @@ def init(arguments: Arguments) -> int:
     return 0
 
 
-def _make(store: StackStore, home: projects.Project, *, selects: bool) -> None:
+def make(store: StackStore, home: projects.Project, *, selects: bool) -> None:
+    """Make a stack; raises EngineError for another project's, and where there is one of its name."""
     if store.project != home.name:
         raise EngineError(
             f'could not create stack: provided project name "{store.project}" doesn\'t match Pulumi.yaml'
@@ -103,6 +107,11 @@ def select(arguments: Arguments) -> int:
     backend = projects.backend(home)
     name = _named(arguments)
     if not name:
+        if presentation.interactive(arguments):
+            from local.engine.command import stack_choice  # noqa: PLC0415 - at a terminal only
+
+            stack_choice.choose(arguments, NoStackError("", 1, offers_new=True))
+            return 0
         raise EngineError("no stack selected; specify a stack name with --stack", exit_code=NO_SUCH_STACK)
     store = stacks.locate(name, home, backend)
     if not store.exists():
@@ -110,7 +119,7 @@ def select(arguments: Arguments) -> int:
             shown = store.stack if home and store.project == home.name else store.qualified_name
             raise EngineError(f"no stack named '{shown}' found", exit_code=NO_SUCH_STACK)
         check_secrets_provider(arguments.value("--secrets-provider"))
-        _make(store, home or projects.absent(store.project), selects=False)
+        make(store, home or projects.absent(store.project), selects=False)
     projects.select_stack(home or projects.find(Path.cwd()), backend, store.qualified_name)
     return 0
 
@@ -186,8 +195,8 @@ def rm(arguments: Arguments) -> int:
     if not arguments.has("--yes") and not skip_confirmations():
         if arguments.has("--non-interactive") or not sys.stdin.isatty():
             raise EngineError("non-interactive mode requires --yes flag")
-        if input(f"This will permanently remove the '{name}' stack! Please confirm by its name: ") != name:
-            raise EngineError("confirmation declined")
+        if not _confirmed(f"This will permanently remove the '{name}' stack!", name):
+            return 1
     with store.lock():
         stack.recover()
         rows = store.read().get("resources") or []
@@ -210,6 +219,18 @@ def rm(arguments: Arguments) -> int:
     return 0
 
 
+def _confirmed(what: str, name: str) -> bool:
+    """Have the user type a name; whether they did."""
+    try:
+        typed = input(f"{what}\nPlease confirm that this is what you'd like to do by typing `{name}`: ")
+    except EOFError:
+        typed = ""
+    if typed.strip() == name:
+        return True
+    say("confirmation declined")
+    return False
+
+
 def rename(arguments: Arguments) -> int:
     """Give a stack another name: in its state, its history and its configuration file."""
     stack = stacks.open_(arguments.value("--stack"))
@@ -230,6 +251,10 @@ def rename(arguments: Arguments) -> int:
 def cancel(arguments: Arguments) -> int:
     """Remove the stack's locks."""
     stack = stacks.open_(_named(arguments))
+    if presentation.interactive(arguments) and not arguments.has("--yes") and not skip_confirmations():
+        name = stack.shown_name
+        if not _confirmed(f"This will irreversibly cancel the currently running update for '{name}'!", name):
+            return 1
     for lock in stack.store.locks():
         lock.unlink(missing_ok=True)
     say(f"The currently running update for '{stack.name}' has been canceled!")

@@ -36,12 +36,12 @@ def confirmed(arguments: Arguments, question: str) -> bool:
     skip = arguments.has("--yes") or os.environ.get("PULUMI_SKIP_CONFIRMATIONS") == "true"
     if skip or not _interactive(arguments):
         return True
-    return input(f"{question} [yes/no] ").strip().lower() in {"y", "yes"}
+    return input(f"{question} (y/N) ").strip().lower() in {"y", "yes"}
 
 
 def change(arguments: Arguments, how: Callable[[list[Row]], list[Row]], question: str = "") -> None:
     """Replace the entries of the stack's checkpoint, which have to fit together; raises EngineError if they don't."""
-    stack = stacks.open_(arguments.value("--stack"))
+    stack = stacks.open_(arguments.value("--stack"), offers_new=True)
     if not confirmed(arguments, f"warning: {question or _QUESTION}"):
         raise EngineError("confirmation declined")
     with stack.store.lock():

@@ -47,7 +47,7 @@ def run(arguments: Arguments) -> int:
             exit_code=1 if kind == "refresh" else NOT_CONFIRMED,
         )
     stack = stacks.open_(
-        arguments.value("--stack"), arguments.value("--config-file"), offers_new=command in {"up", "preview"}
+        arguments.value("--stack"), arguments.value("--config-file"), offers_new=kind != "destroy"
     )
     stack.purpose = "getting stack configuration: get stack secrets manager: "
     stack.checks_integrity = not arguments.has("--disable-integrity-checking")

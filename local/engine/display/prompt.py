@@ -55,11 +55,12 @@ class Choice:
     options: tuple[str, ...]
     focus: str
     filter: str = ""
+    every_key: bool = False  # whether names with other signs than letters are typed
 
     @property
     def shown(self) -> tuple[str, ...]:
         """What is left to choose from."""
-        return tuple(option for option in self.options if self.filter.lower() in option)
+        return tuple(option for option in self.options if self.filter.lower() in option.lower())
 
     def pressed(self, key: bytes) -> Choice:
         """The list after a key."""
@@ -70,7 +71,7 @@ class Choice:
             return replace(self, focus=self.shown[(index + (1 if key in _DOWN else -1)) % len(self.shown)])
         if key in _ERASE:
             return self._filtered(self.filter[:-1])
-        if key.isalnum():
+        if key.isalnum() or (self.every_key and key in {b"-", b"_", b"."}):
             return self._filtered(self.filter + key.decode())
         return self
 
@@ -88,10 +89,12 @@ class Choice:
         return [*f"{message}{typed}{_HINT}".split("\n"), *options]
 
 
-def choose(message: str, options: tuple[str, ...], default: str, mode: str) -> str:
-    """Have the user choose; raises EngineError when they break off."""
+def choose(
+    message: str, options: tuple[str, ...], default: str, mode: str, *, every_key: bool = False
+) -> str:
+    """Have the user choose; raises KeyboardInterrupt when they break off."""
     message = colour.colorize(f"{colour.PROMPT}{message}{colour.RESET}", mode)
-    choice = Choice(options, default)
+    choice = Choice(options, default, every_key=every_key)
     keys = Keys()
     drawn = 0
     try:

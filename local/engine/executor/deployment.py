@@ -161,9 +161,10 @@ class Deployment:
             await self._drain()
         self.failed |= self._planner.objected or self._objected or self._executor.hook_failed
         self.failed |= bool(self._refresh and self._refresh.failed)
+        # Stack policies see the stack's outputs, and what they forbid is told after those.
+        self._outputs.finish(failed=self.failed)
         if not self.failed:
             await self._planned(self._judge_stack)
-        self._outputs.finish(failed=self.failed)
         if self._refresh and self._snapshot:
             self._snapshot.rebase(without_missing(self._snapshot.resources()), self._snapshot.unfinished)
         if self.failed and not self._bailed:

@@ -17,6 +17,7 @@ from local.engine.workspace.config_value import (
     coerced,
     encrypted,
     found,
+    in_order,
     is_object,
     is_secret,
     parse_path,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from local.engine.workspace.project import Project
 
 __all__ = [
-    "StackConfig", "coerced", "encrypted", "found", "is_object", "is_secret", "load", "plain", "recrypted", "text",
+    "StackConfig", "coerced", "encrypted", "found", "in_order", "is_object", "is_secret", "load", "plain", "recrypted", "text",
 ]  # fmt: skip
 
 _SETTING = "could not set config: "

@@ -39,6 +39,13 @@ def is_object(value: Any) -> bool:
     return isinstance(value, (dict, list)) and not is_ciphertext(value)
 
 
+def in_order(value: Any) -> Any:
+    """The value with its maps sorted by key."""
+    if isinstance(value, dict):
+        return {key: in_order(value[key]) for key in sorted(value, key=str)}
+    return [in_order(item) for item in value] if isinstance(value, list) else value
+
+
 def encrypted(value: str, crypter: Crypter) -> dict[str, str]:
     """A text as it is stored encrypted."""
     return {_SECURE: crypter.encrypt(value)}
@@ -213,7 +220,7 @@ def placed(value: Any, before: Path, path: Path, new: Any) -> Any:
         raise _misplaced(here, "key for a map must be a string")
     if not rest and not value and part == _SECURE and isinstance(new, str):
         raise EngineError('could not set config: maps with the single key "secure" are reserved')
-    return dict(sorted({**value, part: placed(value.get(part), here, rest, new)}.items()))
+    return {**value, part: placed(value.get(part), here, rest, new)}
 
 
 def _misplaced(path: Path, why: str) -> EngineError:

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.engine.error import EngineError
+from local.engine.error import EngineError, NoStackError
 from local.engine.state import checkpoint, passphrase, resource_state, rows
 from local.engine.state.backend import NO_SUCH_STACK, ORGANIZATION, StackStore
 from local.engine.state.recovery import Recovery, recover
@@ -155,7 +155,7 @@ class Stack:
         for name, value in chosen.items():
             if config.is_secret(value):
                 value = config.recrypted(value, self.crypter, other.crypter)  # noqa: PLW2901 - the same value, under another key
-            other.config.set_typed(name, value, path=bool(rest))
+            other.config.set_typed(name, config.in_order(value), path=bool(rest))
         if chosen:
             other.config.save()
 
@@ -216,13 +216,12 @@ def open_(name: str, config_file: str = "", *, offers_new: bool = False) -> Stac
     if name:
         store = locate(name, home, backend)
         if not store.exists():
-            raise EngineError(f"no stack named '{name}' found", exit_code=NO_SUCH_STACK)
+            raise NoStackError(name, NO_SUCH_STACK, offers_new=offers_new)
     else:
         home = home or project.find(Path.cwd())
         found = current(home, backend)
         if found is None:
-            new = " or `pulumi stack init`" if offers_new else ""
-            raise EngineError(f"no stack selected; please use `pulumi stack select`{new} to choose one")
+            raise NoStackError("", 1, offers_new=offers_new)
         store = found
     return Stack(store, home or project.absent(store.project), config_file)
 
