@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from local.azure import identity, providers
 from local.azure.catalog import Catalog
+from local.azure.errors import ArmError
+from local.azure.resource_id import join, parse
 from local.settings import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from local.azure.azure import Azure
+    from local.azure.resource_type import ResourceType
 
 GUIDE = REPOSITORY / "docs" / "local-azure.md"
 _BEGIN, _END = "<!-- coverage: begin -->", "<!-- coverage: end -->"
@@ -60,14 +65,13 @@ def _end_of_group(pattern: str, at: int) -> int:
 
 
 def tables() -> str:
-    """The resource types with their actions, and every other request that is answered, as Markdown."""
+    """The resource types with their operations, and every other request that is answered, as Markdown."""
     catalog = Catalog(providers.load())
-    lines = ["| Provider | Types | Actions |", "|---|---|---|"]
-    for namespace, types in sorted(catalog.namespaces().items()):
-        actions = {
-            action for name, kind in catalog.types.items() for action in kind.actions if _in(name, namespace)
-        }
-        lines.append(f"| {namespace} | {_code(sorted(types))} | {_code(sorted(actions))} |")
+    lines = ["| Type | Operations | Actions |", "|---|---|---|"]
+    kinds = sorted(catalog.types.values(), key=lambda kind: kind.name.lower())
+    lines += [
+        f"| `{kind.name}` | {' '.join(operations(kind))} | {_code(sorted(kind.actions))} |" for kind in kinds
+    ]
     lines += ["", "| Host | Other requests |", "|---|---|"]
     hosts: dict[str, set[str]] = {}
     for route in (*identity.ROUTES, *catalog.routes):
@@ -77,8 +81,27 @@ def tables() -> str:
     return "\n".join(lines)
 
 
-def _in(name: str, namespace: str) -> bool:
-    return name.startswith(f"{namespace.lower()}/")
+def operations(kind: ResourceType) -> list[str]:
+    """What can be done with resources of a type: what Azure alone makes is read and listed only."""
+    read = ["GET", "list"]
+    if _is_read_only(kind):
+        return read
+    return ["PUT", *read, *(["PATCH"] if kind.patch else []), "DELETE"]
+
+
+def _is_read_only(kind: ResourceType) -> bool:
+    """Whether every PUT is refused with 405: such a ``prepare`` looks at nothing, so it can be asked without a local Azure."""
+    if kind.prepare is None:
+        return False
+    names = tuple("x" for _ in kind.name.split("/")[1:])
+    asked = parse(join("/subscriptions/x/resourceGroups/x", kind.name, names))
+    try:
+        kind.prepare(cast("Azure", None), asked, {}, None)
+    except ArmError as error:
+        return error.status == 405
+    except Exception:  # noqa: BLE001 (it looked at something, so it doesn't refuse all)
+        return False
+    return False
 
 
 def _code(names: list[str], separator: str = ", ") -> str:

@@ -235,6 +235,8 @@ async def _one_provider(azure: Azure, call: Call) -> Answer:
     if call.captured.get("subscription"):
         _check_subscription(call)
     wanted = call.captured["namespace"]
+    if "aliases" in call.query.get("$expand", ""):
+        raise unsupported("The aliases of a provider's types ($expand)")
     for namespace, types in azure.namespaces().items():
         if namespace.lower() == wanted.lower():
             return Answer(200, _provider(namespace, types))

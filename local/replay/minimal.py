@@ -12,6 +12,18 @@ from typing import Any
 Json = dict[str, Any]
 _IN = {"location": "westeurope"}
 _NET = "$group/providers/Microsoft.Network"
+#: An event subscription to a queue, the destination that needs nobody to answer.
+_TO_QUEUE: Json = {
+    "properties": {
+        "destination": {
+            "endpointType": "StorageQueue",
+            "properties": {
+                "resourceId": "$group/providers/Microsoft.Storage/storageAccounts/replaystorage",
+                "queueName": "replay",
+            },
+        }
+    }
+}
 
 MINIMAL: dict[str, Json] = {
     "Microsoft.Resources/resourceGroups": _IN,
@@ -33,6 +45,8 @@ MINIMAL: dict[str, Json] = {
             "status": "enabled",
         }
     },
+    "Microsoft.EventGrid/eventSubscriptions": _TO_QUEUE,
+    "Microsoft.EventGrid/topics/eventSubscriptions": _TO_QUEUE,
     "Microsoft.EventGrid/systemTopics": {
         **_IN,
         "properties": {

@@ -98,10 +98,11 @@ async def _attempt(
 def _not_makeable(preparation: Preparation, example: Example, target: Aim) -> str | None:
     """What local Azure doesn't support (501) of the resources that an example shows or asks for, if any."""
     wanted = [path for path, _ in elements(example)] if target.resource is None else [target.resource]
-    return next(
-        (preparation.unsupported[path.lower()] for path in wanted if path.lower() in preparation.unsupported),
-        None,
-    )
+    for path in wanted:
+        for missing, said in preparation.unsupported.items():
+            if f"{path.lower()}/".startswith(f"{missing}/"):
+                return said
+    return None
 
 
 def _renamed(example: Example, names: Mapping[str, str]) -> Example:
@@ -259,6 +260,8 @@ async def _judge(world: World, example: Example, target: Aim, first: Reply, term
     if last.body is None:
         return ["answered no body; one is documented"]
     requested = example.body if example.method in ("PUT", "PATCH") else None
+    if isinstance(requested, dict):
+        requested = {key: value for key, value in requested.items() if key not in ("id", "name", "type")}
     found = differences(_fair(example, target), last.body, requested, terms)
     found += _identity(example, target, last.body)
     return [str(difference) for difference in found]
@@ -267,8 +270,8 @@ async def _judge(world: World, example: Example, target: Aim, first: Reply, term
 def _fair(example: Example, target: Aim) -> Any:
     """The documented answer, less what contradicts the documented request.
 
-    - A resource's answer has the resource's own id: one that is documented with the id of another type is asked about
-      with its own.
+    - A resource's answer has the resource's own id: one that is documented with the id of another type, or with no id of
+      Azure's, is asked about with its own. For the same reason a name and an id in a request's body set nothing.
     - A storage account that shows no second region has no status of one.
     - Tags are the client's: none can be in the answer to a PUT that didn't send them.
     """
@@ -276,8 +279,9 @@ def _fair(example: Example, target: Aim) -> Any:
     if not isinstance(answer, dict) or target.resource is None:
         return answer
     fair = dict(answer)
-    asked, shown = parse(target.resource), type_of(str(answer.get("id", "")))
-    if shown is not None and shown.lower() != asked.type.lower():
+    asked, documented = parse(target.resource), str(answer.get("id") or "/")
+    shown = type_of(documented)
+    if not documented.startswith("/") or (shown is not None and shown.lower() != asked.type.lower()):
         fair["id"] = asked.text
     properties = fair.get("properties")
     if isinstance(properties, dict) and "secondaryLocation" not in properties:
