@@ -18,9 +18,11 @@ from local import engine_run, sample, service
 from local.command import Work, check_room, counted, started, told
 from local.endpoint import WorkspaceClient
 from local.settings import REPOSITORY, LocalDir
-from local.stack import checkpoint_of, forget
+from local.stack import STACK, checkpoint_of, forget
 
 _PROGRAM_COMMANDS = ("up", "preview", "refresh", "destroy")
+# Those that look at the program's interpreter, and what they are told besides.
+_PROJECT_COMMANDS = {"about": ("--stack", STACK), "install": ()}
 
 
 def up() -> None:
@@ -88,6 +90,8 @@ def pulumi(context: typer.Context) -> None:
         command, folder = [str(work.stack.engine.executable), *arguments], work.stack.project
         if arguments and arguments[0] in _PROGRAM_COMMANDS:
             command, folder = work.stack.arguments(*arguments), REPOSITORY
+        elif arguments and arguments[0] in _PROJECT_COMMANDS:
+            command, folder = [*command, *_PROJECT_COMMANDS[arguments[0]]], REPOSITORY
         with work.stack.provider() as extra:
             environment = {**work.stack.environment(), **extra}
             code = subprocess.run(command, cwd=folder, env=environment, check=False).returncode  # noqa: S603
