@@ -8,6 +8,7 @@ import pytest
 from azure.ai.ml.constants._workspace import IsolationMode
 from azure.ai.ml.entities import (
     APIKeyConnection,
+    FeatureStore,
     FqdnDestination,
     PrivateEndpointDestination,
     ServiceTagDestination,
@@ -52,6 +53,14 @@ def test_a_project_stands_on_its_hub(
     assert (status, project["name"] in refused["error"]["message"]) == (409, True)
     _, headers, _ = local_azure.arm("DELETE", f"{path}?forceToPurge=true", api_version=VERSION)
     local_azure.wait(headers, api_version=VERSION)
+
+
+def test_the_sdk_makes_feature_stores(ml_client: MLClient) -> None:
+    store = FeatureStore(name=unique("fs"), location="westeurope")
+    made = ml_client.feature_stores.begin_create(store).result()
+    assert made.offline_store.type == "azure_data_lake_gen2"
+    assert [one.name for one in ml_client.feature_stores.list()] == [store.name]
+    ml_client.feature_stores.begin_delete(store.name).result()
 
 
 @pytest.mark.parametrize(

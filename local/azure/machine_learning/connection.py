@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from local.azure.resource_type import Call, Json, Record, ResourceId
 
 CONNECTION = f"{WORKSPACE}/connections"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}")
+#: The REST API's pattern ends at 33 characters; ``azure-ai-ml`` makes feature stores' connections with 35.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,63}")
 #: azure-rest-api-specs, machinelearningservices 2025-12-01, ``ConnectionAuthType``.
 _AUTH_TYPES = (
     "AAD", "AccessKey", "AccountKey", "ApiKey", "CustomKeys", "ManagedIdentity", "None", "OAuth2", "PAT", "SAS",
@@ -31,7 +32,7 @@ _AUTH_TYPES = (
 def _prepare(_azure: Azure, resource_id: ResourceId, body: Json, old: Record | None) -> Json:
     if _NAME.fullmatch(resource_id.name) is None:
         raise bad_request(
-            f"'{resource_id.name}' is no name of a connection: 3 to 33 letters, digits, '-' and '_'.",
+            f"'{resource_id.name}' is no name of a connection: 3 to 64 letters, digits, '-' and '_'.",
             code="ValidationError",
         )
     properties = given(body)

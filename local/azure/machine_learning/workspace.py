@@ -54,7 +54,7 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
     location = body.get("location") or (old.body["location"] if old else None)
     given |= workspace_kind.inherit(azure, kind, location, given, before)
     _check_dependencies(azure, given, before)
-    _check_storage(azure, given.get("storageAccount"))
+    _check_storage(azure, given.get("storageAccount"), kind)
     given["managedNetwork"] = managed_network.complete(
         given.get("managedNetwork"), before.get("managedNetwork")
     )
@@ -149,13 +149,17 @@ def _properties(resource_id: ResourceId, location: str, given: Mapping[str, Any]
     }
 
 
-def _check_storage(azure: Azure, account_id: str | None) -> None:
-    """The default account holds models, code and logs: Azure takes neither premium nor hierarchical ones."""
+def _check_storage(azure: Azure, account_id: str | None, kind: str) -> None:
+    """The default account holds models, code and logs: Azure takes neither premium nor hierarchical ones.
+
+    But for feature stores, whose default account is hierarchical in the template that ``azure-ai-ml`` makes them by.
+    """
     record = azure.store.get(account_id) if account_id else None
     if record is None:
         return
     sku = str((record.body.get("sku") or {}).get("name", ""))
-    if sku.lower().startswith("premium") or (record.body.get("properties") or {}).get("isHnsEnabled"):
+    hierarchical = (record.body.get("properties") or {}).get("isHnsEnabled")
+    if sku.lower().startswith("premium") or (hierarchical and kind != workspace_kind.FEATURE_STORE):
         raise bad_request(
             f"The storage account '{record.name}' can't be a workspace's default: it is premium or has a hierarchical "
             "namespace. Use a standard account without one; data can go to a second account.",

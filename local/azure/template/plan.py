@@ -305,6 +305,9 @@ def _explicit(one: _Expanded, by_name: Mapping[str, set[str]]) -> set[str]:
     found: set[str] = set()
     for entry in one.planned.scope.value(one.planned.raw.get("dependsOn") or []):
         key = str(entry).lower()
+        if key.endswith("/"):
+            # No name: azure-ai-ml's own template names a feature store's connections so where it has none.
+            continue
         if not key.startswith("/") and "/providers/" not in key and key.count("/") > 1 and key not in by_name:
             # "Microsoft.X/type/name", the short form of an id in the same group
             key = next((known_key for known_key in by_name if known_key.endswith(f"/providers/{key}")), key)
