@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from azure.ai.ml import MLClient, entities
+from azure.ai.ml import MLClient
 from azure.ai.ml.entities import AmlCompute, AzureBlobDatastore, AzureDataLakeGen2Datastore
 from azure.ai.ml.entities._credentials import AccountKeyConfiguration
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -344,17 +344,3 @@ def test_a_cluster_has_one_kind_of_identity(local_azure: LocalAzure, workspace: 
     status, _, refused = local_azure.arm("PUT", f"{workspace.id}/computes/both", body, api_version=VERSION)
     assert status == 400
     assert "not both" in refused["error"]["message"]
-
-
-def test_creating_a_workspace_by_template_is_refused_by_name(
-    ml_client: MLClient, workspace: Workspace
-) -> None:
-    given = workspace.body["properties"]
-    new = entities.Workspace(
-        name=unique("mlw-"), storage_account=given["storageAccount"], key_vault=given["keyVault"]
-    )
-    with pytest.raises(
-        HttpResponseError, match=r"Microsoft\.Resources/deployments' is not supported"
-    ) as refused:
-        ml_client.workspaces.begin_create(new)
-    assert refused.value.status_code == 501
