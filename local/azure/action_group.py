@@ -1,7 +1,6 @@
 """Microsoft.Insights/actionGroups: whom an alert tells.
 
-Scope: action groups with all their receivers; web hooks are called by metric alerts (``metric_alert.py``). Omitted: mails, text
-messages, voice, push, functions, runbooks, event hubs and ITSM (kept, and nobody is told), test notifications, subscribing
+Scope: action groups with all their receivers. Omitted: nobody is told, since no alert fires; test notifications, subscribing
 and unsubscribing of receivers, tenant action groups.
 """
 

@@ -168,11 +168,12 @@ class Arm:
     # --- writing
 
     async def _put(self, call: Call, resource_id: ResourceId, kind: ResourceType) -> Answer:
-        if not isinstance(call.body, dict):
+        sent = {} if call.body is None and not call.content and kind.bodiless else call.body
+        if not isinstance(sent, dict):
             raise bad_request("The request body must be a JSON object.", code="InvalidRequestContent")
         old = self._store.get(resource_id.text)
         self._rules.check_conditions(call, old)
-        return await self._write(call, resource_id, kind, call.body, old)
+        return await self._write(call, resource_id, kind, sent, old)
 
     async def _patch(self, call: Call, resource_id: ResourceId, kind: ResourceType) -> Answer:
         if not kind.patch:

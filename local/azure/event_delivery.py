@@ -1,7 +1,9 @@
 """How events reach whoever subscribed: attempts, their answers, and the handshake with web hooks.
 
-What a web hook answers decides as in Azure: 2xx is delivered, 400, 401, 403 and 413 are given up at once, all else and
-silence for 30 s are tried again. The URL of a web hook is a secret and is in no message.
+What a web hook answers decides as in Azure: 2xx is delivered, 400, 401, 403, 404 and 413 are given up at once, all else and
+silence for 30 s are tried again until the retry policy's attempts or time are used up; what is given up goes to the
+dead-letter container, where there is one. What is on its way is in the database and goes on after a stop. The URL of a web
+hook is a secret and is in no message.
 
 Source: Microsoft Learn, "Event Grid message delivery and retry", "Webhook event delivery".
 """
@@ -12,6 +14,8 @@ import asyncio
 import base64
 import json
 import logging
+import uuid
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 import aiohttp
@@ -23,13 +27,16 @@ from local.azure.resource_id import parse
 if TYPE_CHECKING:
     from local.azure.azure import Azure
     from local.azure.blob import AzuriteBlobs
-    from local.azure.resource_type import Json
+    from local.azure.resource_type import Json, Record
 
 logger = logging.getLogger(__name__)
-#: Azure's waits between attempts begin with 10 s; here one second is long.
-_WAITS = (0.2, 1.0, 5.0, 10.0)
+#: Azure's waits between attempts begin with 10 s and end with 12 h; here one second is long. The last repeats.
+_WAITS = (0.2, 1.0, 5.0, 10.0, 60.0, 300.0, 600.0)
 _PATIENCE = 30.0
-_FINAL = frozenset({400, 401, 403, 413})
+#: What a web hook's answers make no sense to repeat.
+_FINAL = frozenset({400, 401, 403, 404, 413})
+#: What of an event is on its way, below its subscription: it goes with the subscription.
+UNDER_WAY = "deliveries"
 
 
 def base_url(url: str) -> str:
@@ -37,28 +44,135 @@ def base_url(url: str) -> str:
     return url.partition("?")[0]
 
 
-async def deliver(azure: Azure, subscription: str, destination: Json, event: Json) -> None:
-    """Delivers an event to a subscription's destination, in several attempts if need be."""
-    for wait in (*_WAITS, None):
+def begin(azure: Azure, subscription: Record, event: Json) -> None:
+    """Writes down that an event is on its way to a subscription, and sends it in the background until it is there.
+
+    What is written down survives a stop: ``resume`` goes on with it.
+    """
+    path = f"{subscription.id}/{UNDER_WAY}/{uuid.uuid4()}"
+    now = azure.now().isoformat()
+    azure.store.put(path, {"event": event, "published": now, "attempts": 0, "outcome": "", "tried": now})
+    azure.spawn(f"event {event['id']} to {subscription.name}", _deliver(azure, subscription.id, path))
+
+
+def resume(azure: Azure, subscription: Record) -> None:
+    """Goes on with the events that were on their way to a subscription when local Azure stopped."""
+    for record in azure.store.below(subscription.id, f"{subscription.type}/{UNDER_WAY}"):
+        azure.spawn(
+            f"event {record.name} to {subscription.name}", _deliver(azure, subscription.id, record.id)
+        )
+
+
+def destination_of(properties: Json) -> Json:
+    """Where a subscription's events go."""
+    with_identity: Json = properties.get("deliveryWithResourceIdentity") or {}
+    return with_identity.get("destination") or properties.get("destination") or {}
+
+
+def dead_letters_of(properties: Json) -> Json:
+    """Where events go that can't be delivered; nothing where they are dropped."""
+    with_identity: Json = properties.get("deadLetterWithResourceIdentity") or {}
+    return with_identity.get("deadLetterDestination") or properties.get("deadLetterDestination") or {}
+
+
+async def _deliver(azure: Azure, subscription_id: str, path: str) -> None:
+    """Delivers an event in as many attempts as its subscription's retry policy gives it."""
+    while True:
+        subscription, record = azure.store.get(subscription_id), azure.store.get(path)
+        if subscription is None or record is None:
+            return
+        properties: Json = subscription.body["properties"]
+        state: Json = record.body
+        event: Json = state["event"]
         try:
-            answer = await _attempt(azure, destination, event)
+            answer = await _attempt(azure, destination_of(properties), event)
         except (ArmError, aiohttp.ClientError, TimeoutError) as error:
             answer = f"failed ({type(error).__name__})"
         if answer is None:
+            azure.store.delete(path)
             return
-        final = wait is None or answer in {f"was answered {status}" for status in _FINAL}
-        logger.log(
-            logging.ERROR if final else logging.WARNING,
-            "event %s (%s) to %s %s%s",
-            event["id"],
-            event["eventType"],
-            subscription,
-            answer,
-            "; it is given up" if final else "",
+        attempts = int(state["attempts"]) + 1
+        reason = _given_up(azure, properties, state, attempts, answer)
+        _tell(subscription, event, answer, final=reason is not None)
+        tried = azure.now().isoformat()
+        state = {**state, "attempts": attempts, "outcome": answer, "tried": tried}
+        if reason is not None:
+            await _dead_letter(azure, subscription, state, reason)
+            azure.store.delete(path)
+            return
+        if azure.store.get(path) is not None:
+            azure.store.put(path, state)
+        await asyncio.sleep(_WAITS[min(attempts, len(_WAITS)) - 1])
+
+
+def _given_up(azure: Azure, properties: Json, state: Json, attempts: int, answer: str) -> str | None:
+    """Why an event isn't tried again, in Event Grid's word; None if it is."""
+    if answer in {f"was answered {status}" for status in _FINAL}:
+        return "UndeliverableDueToHttpStatus"
+    policy: Json = properties["retryPolicy"]
+    if attempts >= int(policy["maxDeliveryAttempts"]):
+        return "MaxDeliveryAttemptsExceeded"
+    age = azure.now() - datetime.fromisoformat(state["published"])
+    if age >= timedelta(minutes=int(policy["eventTimeToLiveInMinutes"])):
+        return "TimeToLiveExceeded"
+    return None
+
+
+def _tell(subscription: Record, event: Json, answer: str, *, final: bool) -> None:
+    logger.log(
+        logging.ERROR if final else logging.WARNING,
+        "event %s (%s) to %s %s%s",
+        event["id"],
+        event["eventType"],
+        subscription.name,
+        answer,
+        "; it is given up" if final else "",
+    )
+
+
+async def _dead_letter(azure: Azure, subscription: Record, state: Json, reason: str) -> None:
+    """Writes an event that can't be delivered to a blob, as Event Grid names and fills it, where there is a place for it."""
+    place: Json = dead_letters_of(subscription.body["properties"]).get("properties") or {}
+    if not place:
+        return
+    now = azure.now()
+    # Without zeros in front, and in upper case: services differ in how they see case.
+    hour = f"{now.year}/{now.month}/{now.day}/{now.hour}"
+    name = f"{subscription.name.upper()}/{hour}/{uuid.uuid4()}.json"
+    letter: Json = {
+        **state["event"],
+        "deadLetterReason": reason,
+        "deliveryAttempts": state["attempts"],
+        "lastDeliveryOutcome": _outcome(state["outcome"]),
+        "publishTime": state["published"],
+        "lastDeliveryAttemptTime": state["tried"],
+    }
+    account = parse(place["resourceId"]).name
+    try:
+        await azure.blobs.upload(
+            account, place["blobContainerName"], name, json.dumps([letter], indent=2).encode()
         )
-        if wait is None or final:
-            return
-        await asyncio.sleep(wait)
+    except (ArmError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        logger.error(  # noqa: TRY400 (known)
+            "event %s can't be dead-lettered to %s (%s)", letter["id"], account, type(error).__name__
+        )
+
+
+def _outcome(answer: str) -> str:
+    """What the last attempt came to, in Event Grid's words."""
+    status = answer.removeprefix("was answered ")
+    known = {
+        "400": "BadRequest",
+        "401": "Unauthorized",
+        "403": "Forbidden",
+        "404": "NotFound",
+        "413": "PayloadTooLarge",
+    }
+    if status in known:
+        return known[status]
+    if "TimeoutError" in answer:
+        return "TimedOut"
+    return "NotFound" if "no such queue" in answer else "GenericError"
 
 
 async def _attempt(azure: Azure, destination: Json, event: Json) -> str | None:

@@ -37,6 +37,8 @@ _OPERATORS = (
     "BoolEquals",
     "NumberIn",
     "NumberNotIn",
+    "NumberInRange",
+    "NumberNotInRange",
     "IsNullOrUndefined",
     "IsNotNull",
 )
@@ -90,6 +92,9 @@ def _passes(item: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
         return found is not None and found == item.get("value")
     if operator in ("NumberIn", "NumberNotIn"):
         return (found in wanted) == (operator == "NumberIn")
+    if operator in ("NumberInRange", "NumberNotInRange"):
+        within = isinstance(found, int | float) and any(low <= found <= high for low, high in wanted)
+        return within == (operator == "NumberInRange")
     if operator in _NUMBERS:
         return isinstance(found, int | float) and any(_NUMBERS[operator](found, value) for value in wanted)
     compare = _STRINGS[_NEGATED.get(operator, operator)]

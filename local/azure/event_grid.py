@@ -1,35 +1,44 @@
 """Microsoft.EventGrid: topics, system topics, and event subscriptions that deliver.
 
-Scope: system topics (one per source), custom topics, subscriptions of both and at any scope; filters on event types, subject
-and advanced filters; delivery to storage queues (base64, as Azure does) and to web hooks on this machine and of Logic Apps,
-with retries while local Azure runs. Omitted: web hooks elsewhere, functions, hubs, Service Bus, dead letters, CloudEvents: 501; publishing to
-custom topics by clients: 501. Events are delivered at least once while local Azure runs; those in flight at a stop are lost.
+Scope: system topics (one per source), custom topics that clients publish to (``event_publishing.py``), domains and their topics
+as records, subscriptions of all and at any scope; filters on event types, subject and advanced filters; delivery at least
+once to storage queues (base64, as Azure does) and to web hooks on this machine and of Logic Apps, with retries that survive a
+stop, expiry and dead letters. Omitted: web hooks elsewhere, functions, hubs, Service Bus, CloudEvents and custom schemas,
+publishing to domains, partner events, namespaces: 501.
 """
 
 from __future__ import annotations
 
+import base64
 import copy
 import re
+import secrets
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from local.azure import event_delivery, outbound
 from local.azure.errors import bad_request, conflict, unsupported
+from local.azure.event_delivery import destination_of
 from local.azure.event_filter import check as check_filter
 from local.azure.event_filter import matches
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType
 from local.azure.resources import check_location
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from local.azure.azure import Azure
 
 SYSTEM_TOPIC = "Microsoft.EventGrid/systemTopics"
 TOPIC = "Microsoft.EventGrid/topics"
+DOMAIN = "Microsoft.EventGrid/domains"
 SUBSCRIPTION = "Microsoft.EventGrid/eventSubscriptions"
-_SUBSCRIPTIONS = (f"{SYSTEM_TOPIC}/eventSubscriptions", f"{TOPIC}/eventSubscriptions", SUBSCRIPTION)
+_SUBSCRIPTIONS = (
+    f"{SYSTEM_TOPIC}/eventSubscriptions",
+    f"{TOPIC}/eventSubscriptions",
+    f"{DOMAIN}/eventSubscriptions",
+    f"{DOMAIN}/topics/eventSubscriptions",
+    SUBSCRIPTION,
+)
 _NAME = re.compile(r"[A-Za-z0-9-]{3,128}")
 _SUBSCRIPTION_NAME = re.compile(r"[A-Za-z0-9-]{3,64}")
 
@@ -103,10 +112,15 @@ def _prepare_topic(_azure: Azure, resource_id: ResourceId, body: Json, old: Reco
     return {**body, "tags": body.get("tags") or {}, "properties": properties}
 
 
+def _prepare_domain_topic(_azure: Azure, resource_id: ResourceId, _body: Json, _old: Record | None) -> Json:
+    _check_name(resource_id, _NAME, 128)
+    return {"properties": {"provisioningState": "Succeeded"}}
+
+
 def _prepare_subscription(azure: Azure, resource_id: ResourceId, body: Json, _old: Record | None) -> Json:
     _check_name(resource_id, _SUBSCRIPTION_NAME, 64)
     given: Json = {key: value for key, value in (body.get("properties") or {}).items() if value is not None}
-    destination = _destination(given)
+    destination = destination_of(given)
     if not destination:
         raise bad_request(
             "An event subscription needs a destination.",
@@ -114,8 +128,9 @@ def _prepare_subscription(azure: Azure, resource_id: ResourceId, body: Json, _ol
             target="properties.destination",
         )
     _check_destination(azure, destination)
-    if given.get("deadLetterDestination") or given.get("deadLetterWithResourceIdentity"):
-        raise unsupported("Dead-lettering of events")
+    _check_dead_letters(azure, event_delivery.dead_letters_of(given))
+    if (given.get("inputSchema") or "EventGridSchema") != "EventGridSchema":
+        raise unsupported(f"The input schema '{given['inputSchema']}'")
     if given.get("eventDeliverySchema", "EventGridSchema") != "EventGridSchema":
         raise unsupported(f"The event delivery schema '{given['eventDeliverySchema']}'")
     chosen: Json = {
@@ -130,11 +145,9 @@ def _prepare_subscription(azure: Azure, resource_id: ResourceId, body: Json, _ol
         "labels": [],
         **given,
         "filter": {key: value for key, value in chosen.items() if value is not None},
-        "retryPolicy": {
-            "maxDeliveryAttempts": 30,
-            "eventTimeToLiveInMinutes": 1440,
-            **(given.get("retryPolicy") or {}),
-        },
+        "retryPolicy": _check_policy(
+            {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440, **(given.get("retryPolicy") or {})}
+        ),
         "topic": _topic(azure, resource_id),
         "provisioningState": "Succeeded",
     }
@@ -149,9 +162,36 @@ def _topic(azure: Azure, resource_id: ResourceId) -> str:
     return resource_id.parent
 
 
-def _destination(properties: Mapping[str, Any]) -> Json:
-    with_identity: Json = properties.get("deliveryWithResourceIdentity") or {}
-    return with_identity.get("destination") or properties.get("destination") or {}
+def _check_dead_letters(azure: Azure, destination: Json) -> None:
+    if not destination:
+        return
+    properties: Json = destination.get("properties") or {}
+    account = azure.store.get(str(properties.get("resourceId") or ""))
+    if (
+        destination.get("endpointType") != "StorageBlob"
+        or account is None
+        or not properties.get("blobContainerName")
+    ):
+        raise bad_request(
+            "A dead-letter destination is a StorageBlob with the resourceId of a storage account and a blobContainerName.",
+            code="InvalidRequest",
+            target="properties.deadLetterDestination",
+        )
+
+
+def _check_policy(policy: Json) -> Json:
+    attempts, minutes = policy["maxDeliveryAttempts"], policy["eventTimeToLiveInMinutes"]
+    for name, value, most in (
+        ("maxDeliveryAttempts", attempts, 30),
+        ("eventTimeToLiveInMinutes", minutes, 1440),
+    ):
+        if not isinstance(value, int) or not 1 <= value <= most:
+            raise bad_request(
+                f"{name} {value} is invalid; it is a number from 1 to {most}.",
+                code="InvalidRequest",
+                target="properties.retryPolicy",
+            )
+    return policy
 
 
 def _check_destination(azure: Azure, destination: Json) -> None:
@@ -176,7 +216,7 @@ def _check_destination(azure: Azure, destination: Json) -> None:
 
 async def _settle_subscription(azure: Azure, record: Record) -> Json | None:
     """The handshake with a web hook, as Event Grid begins it."""
-    destination = _destination(record.body["properties"])
+    destination = destination_of(record.body["properties"])
     if destination["endpointType"] == "WebHook":
         code = str(uuid.uuid4())
         data = {"validationCode": code, "validationUrl": ""}
@@ -196,7 +236,7 @@ async def _settle_subscription(azure: Azure, record: Record) -> Json | None:
 def _view(_azure: Azure, _record: Record, body: Json, _api_version: str) -> Json:
     """Of a web hook's URL, which is a secret, the part before its query."""
     properties: Json = copy.deepcopy(body["properties"])
-    destination = _destination(properties)
+    destination = destination_of(properties)
     if destination["endpointType"] == "WebHook":
         url = str(destination["properties"].pop("endpointUrl"))
         destination["properties"]["endpointBaseUrl"] = event_delivery.base_url(url)
@@ -204,7 +244,7 @@ def _view(_azure: Azure, _record: Record, body: Json, _api_version: str) -> Json
 
 
 async def _full_url(_azure: Azure, _call: Call, record: Record) -> Answer:
-    destination = _destination(record.body["properties"])
+    destination = destination_of(record.body["properties"])
     return Answer(200, {"endpointUrl": (destination.get("properties") or {}).get("endpointUrl")})
 
 
@@ -234,7 +274,12 @@ def publish(azure: Azure, source: str, event_type: str, subject: str, data: Json
     Returns:
         How many subscriptions it goes to.
     """
-    event = {**event_of(source, event_type, subject, data), "eventTime": azure.now().isoformat()}
+    return send(azure, {**event_of(source, event_type, subject, data), "eventTime": azure.now().isoformat()})
+
+
+def send(azure: Azure, event: Json) -> int:
+    """Sends an event to everyone subscribed to its topic; returns how many those are."""
+    source = str(event["topic"])
     count = 0
     for kind in _SUBSCRIPTIONS:
         for record in azure.store.of_type(kind):
@@ -245,18 +290,35 @@ def publish(azure: Azure, source: str, event_type: str, subject: str, data: Json
                 and properties["provisioningState"] == "Succeeded"
                 and matches(properties["filter"], event)
             ):
-                azure.spawn(f"event {event['id']} to {record.name}", _delivered(azure, record, event))
+                event_delivery.begin(azure, record, event)
                 count += 1
     return count
 
 
-async def _delivered(azure: Azure, record: Record, event: Json) -> None:
-    destination = _destination(record.body["properties"])
-    await event_delivery.deliver(azure, record.name, destination, event)
-
-
 async def _settle_topic(_azure: Azure, _record: Record) -> Json | None:
     return None
+
+
+async def _attributes(_azure: Azure, _call: Call, record: Record) -> Answer:
+    properties: Json = destination_of(record.body["properties"]).get("properties") or {}
+    return Answer(200, {"value": properties.get("deliveryAttributeMappings") or []})
+
+
+def _merge(stored: Json, patch: Json) -> Json:
+    """A PATCH of a subscription has no ``properties`` around what it changes."""
+    changed = patch.get("properties") or {key: value for key, value in patch.items() if value is not None}
+    return {**stored, "properties": {**stored["properties"], **changed}}
+
+
+def _own(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
+    """Those of the resource itself; of a group or the subscription, all that are in it."""
+    start = call.path.lower().rfind("/providers/microsoft.eventgrid/eventsubscriptions")
+    scope = call.path[:start].lower()
+    if start < 0 or "/providers/" not in scope:
+        return records
+    return [
+        record for record in records if record.id[: record.id.lower().rindex("/providers/")].lower() == scope
+    ]
 
 
 def _subscription(name: str) -> ResourceType:
@@ -265,12 +327,61 @@ def _subscription(name: str) -> ResourceType:
         prepare=_prepare_subscription,
         settle=_settle_subscription,
         view=_view,
-        actions={"getFullUrl": _full_url},
+        merge=_merge,
+        listing=_own,
+        actions={"getFullUrl": _full_url, "getDeliveryAttributes": _attributes},
     )
+
+
+async def start(azure: Azure) -> None:
+    """Goes on with events that were on their way."""
+    for kind in _SUBSCRIPTIONS:
+        for record in azure.store.of_type(kind):
+            event_delivery.resume(azure, record)
+
+
+async def _keys(azure: Azure, _call: Call, record: Record) -> Answer:
+    return Answer(
+        200, {"key1": access_key(azure, record.id, "key1"), "key2": access_key(azure, record.id, "key2")}
+    )
+
+
+async def _regenerate(azure: Azure, call: Call, record: Record) -> Answer:
+    name = str((call.body or {}).get("keyName") or "")
+    if name not in ("key1", "key2"):
+        raise bad_request(
+            f"The key '{name}' is none of key1 and key2.", code="InvalidRequest", target="keyName"
+        )
+    azure.store.put_secret(f"{record.id}/{name}", _new_key())
+    return await _keys(azure, call, record)
+
+
+def access_key(azure: Azure, topic: str, name: str) -> str:
+    """A topic's key, made when it is first asked for."""
+    key = azure.store.secret(f"{topic}/{name}")
+    if key is None:
+        key = _new_key()
+        azure.store.put_secret(f"{topic}/{name}", key)
+    return key
+
+
+def _new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 TYPES = (
     ResourceType(SYSTEM_TOPIC, prepare=_prepare_system_topic, settle=_settle_topic),
-    ResourceType(TOPIC, prepare=_prepare_topic, settle=_settle_topic),
+    *(
+        ResourceType(
+            name,
+            prepare=_prepare_topic,
+            settle=_settle_topic,
+            actions={"listKeys": _keys, "regenerateKey": _regenerate},
+        )
+        for name in (TOPIC, DOMAIN)
+    ),
+    ResourceType(
+        f"{DOMAIN}/topics", prepare=_prepare_domain_topic, settle=_settle_topic, patch=False, bodiless=True
+    ),
     *(_subscription(name) for name in _SUBSCRIPTIONS),
 )

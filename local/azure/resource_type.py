@@ -151,6 +151,8 @@ class ResourceType:
     merge_now: bool = False
     #: sees a DELETE's query before anything else, also where the resource is gone; what it returns is the answer
     on_delete: Callable[[Azure, Call, ResourceId, Record | None], Answer | None] | None = None
+    #: whether a PUT needs no body
+    bodiless: bool = False
     #: filter and order of list, ``(azure, call, records) -> records``; None: by name
     listing: Callable[[Azure, Call, list[Record]], list[Record]] | None = None
     #: what GET of one resource shows besides, by the request's query (``$expand``), ``(azure, call, record, body) -> body``

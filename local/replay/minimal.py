@@ -27,6 +27,16 @@ _TO_QUEUE: Json = {
 
 MINIMAL: dict[str, Json] = {
     "Microsoft.Resources/resourceGroups": _IN,
+    "Microsoft.Authorization/policyDefinitions": {
+        "properties": {
+            "mode": "All",
+            "displayName": "Replayed",
+            "policyRule": {"if": {"field": "location", "equals": "nowhere"}, "then": {"effect": "audit"}},
+            "parameters": {
+                name: {"type": "String", "defaultValue": ""} for name in ("allowedSkus", "prefix", "suffix")
+            },
+        }
+    },
     "Microsoft.Authorization/roleDefinitions": {
         "properties": {
             "roleName": "Replayed",
@@ -47,6 +57,9 @@ MINIMAL: dict[str, Json] = {
     },
     "Microsoft.EventGrid/eventSubscriptions": _TO_QUEUE,
     "Microsoft.EventGrid/topics/eventSubscriptions": _TO_QUEUE,
+    "Microsoft.EventGrid/domains/eventSubscriptions": _TO_QUEUE,
+    "Microsoft.EventGrid/domains/topics/eventSubscriptions": _TO_QUEUE,
+    "Microsoft.EventGrid/systemTopics/eventSubscriptions": _TO_QUEUE,
     "Microsoft.EventGrid/systemTopics": {
         **_IN,
         "properties": {
@@ -88,7 +101,7 @@ MINIMAL: dict[str, Json] = {
                 "$schema": "https://schema.management.azure.com/providers/Microsoft.Logic/schemas/2016-06-01/workflowdefinition.json#",
                 "contentVersion": "1.0.0.0",
                 "triggers": {"manual": {"type": "Request", "kind": "Http", "inputs": {"schema": {}}}},
-                "actions": {},
+                "actions": {"HTTP": {"type": "Compose", "inputs": "replayed", "runAfter": {}}},
             },
         },
     },

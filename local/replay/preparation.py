@@ -7,6 +7,7 @@ one (``minimal.py``). What can't be made is noted: the example's own request sho
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import ipaddress
 import re
@@ -359,6 +360,8 @@ class Preparation:
                     self.unsupported.setdefault(resource_id.key, reply.error)
                 self.failures[resource_id.key] = f"{step.method} {path}: {reply.error}"
                 return False
+        # What the requests began in the background (a run of a workflow) goes on first.
+        await asyncio.sleep(0.02)
         if arising.listed is None:
             return True
         version = {"api-version": self._library.version(resource_id.type)}

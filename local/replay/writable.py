@@ -76,7 +76,9 @@ class Writable:
             tree = _joined(tree, WRITABLE.get(kind, {}))
             kept = _kept(documented, _joined(tree, self._asked.get(kind, {})))
         elif kind in self._asked:
-            tree = _joined(self._asked[kind], dict.fromkeys(("location", "tags")))
+            # A version takes what the thing it is a version of takes.
+            tree = _joined(self._asked[kind], self._asked.get(kind.removesuffix("/versions"), {}))
+            tree = _joined(tree, dict.fromkeys(("location", "tags")))
             # Network's read-only keys are few and known; its examples of requests show few of the others.
             kept = _kept(documented, tree, more=kind.startswith("microsoft.network/"))
         else:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
+import hmac
 import json
+import re
+import tempfile
 import threading
+import time
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from running_azure import LocalAzure, unique
@@ -147,49 +155,143 @@ def test_filters_pass_what_azures_pass(chosen: dict[str, Any], passes: bool) -> 
     assert matches(chosen, EVENT) is passes
 
 
-def test_an_event_arrives_in_the_queue_of_those_who_asked_for_it() -> None:
+class Memory:
+    """A local Azure with one subscription, a queue that isn't there at first, and a container."""
+
+    def __init__(self, properties: dict[str, Any]) -> None:
+        from local.azure.store import open_store
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.store = open_store(Path(self.folder.name) / "azure.db")
+        policy = {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440}
+        path = f"{ACCOUNT}/providers/Microsoft.EventGrid/eventSubscriptions/sub"
+        self.subscription = self.store.put(path, {"properties": {"retryPolicy": policy, **properties}})
+        self.blobs = self
+        self.sent: list[tuple[str, str, str]] = []
+        self.letters: list[tuple[str, list[dict[str, Any]]]] = []
+        self.tasks: list[Any] = []
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def spawn(self, _name: str, coroutine: Any) -> None:
+        self.tasks.append(coroutine)
+
+    async def send_message(self, account: str, queue: str, text: str) -> bool:
+        self.sent.append((account, queue, text))
+        return len(self.sent) > 1
+
+    async def upload(self, account: str, container: str, name: str, content: bytes) -> None:
+        self.letters.append((f"{account}/{container}/{name}", json.loads(content)))
+
+    def under_way(self) -> int:
+        return len(self.store.below(self.subscription.id))
+
+    def close(self) -> None:
+        self.store.close()
+        self.folder.cleanup()
+
+
+ACCOUNT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/acct"
+QUEUE = {"endpointType": "StorageQueue", "properties": {"resourceId": ACCOUNT, "queueName": "events"}}
+
+
+def test_an_event_arrives_in_the_queue_of_those_who_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from local.azure import event_delivery
 
-    sent: list[tuple[str, str, str]] = []
-
-    class Blobs:
-        async def send_message(self, account: str, queue: str, text: str) -> bool:
-            sent.append((account, queue, text))
-            return len(sent) > 1  # the first attempt fails: there is no such queue yet
-
-    async def run() -> None:
-        account = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/acct"
-        azure: Any = type("Azure", (), {"blobs": Blobs()})()
-        destination = {
-            "endpointType": "StorageQueue",
-            "properties": {"resourceId": account, "queueName": "events"},
-        }
-        await event_delivery.deliver(azure, "sub", destination, {"id": "1", **EVENT})
-
-    asyncio.run(run())
-    assert [(account, queue) for account, queue, _ in sent] == [("acct", "events")] * 2
-    assert json.loads(base64.b64decode(sent[0][2]))["subject"] == EVENT["subject"]
+    monkeypatch.setattr("local.azure.event_delivery._WAITS", (0,))
+    azure: Any = Memory({"destination": QUEUE})
+    event_delivery.begin(azure, azure.subscription, {"id": "a/b", **EVENT})
+    assert azure.under_way() == 1
+    # A stop: what runs is gone, and the next start goes on with what is written down.
+    azure.tasks.pop().close()
+    event_delivery.resume(azure, azure.subscription)
+    asyncio.run(azure.tasks.pop())
+    assert [(account, queue) for account, queue, _ in azure.sent] == [("acct", "events")] * 2
+    assert json.loads(base64.b64decode(azure.sent[0][2]))["subject"] == EVENT["subject"]
+    assert azure.under_way() == 0
+    azure.close()
 
 
 @pytest.mark.parametrize(
-    ("answers", "attempts"),
-    [([200], 1), ([500, 404, 202], 3), ([400], 1), ([503, 403, 200], 2), ([500] * 9, 5)],
+    ("answers", "attempts", "reason"),
+    [
+        ([200], 1, None),
+        ([500, 429, 202], 3, None),
+        ([400], 1, "UndeliverableDueToHttpStatus"),
+        ([503, 403, 200], 2, "UndeliverableDueToHttpStatus"),
+        ([500] * 9, 5, "MaxDeliveryAttemptsExceeded"),
+    ],
 )
 def test_what_a_web_hook_answers_decides_whether_an_event_comes_again(
-    monkeypatch: pytest.MonkeyPatch, answers: list[int], attempts: int
+    monkeypatch: pytest.MonkeyPatch, answers: list[int], attempts: int, reason: str | None
 ) -> None:
     from local.azure import event_delivery
 
     left = list(answers)
     url = "https://prod-01.westeurope.logic.azure.com/workflows/x/triggers/y/paths/invoke?sig=secret"
-    destination = {"endpointType": "WebHook", "properties": {"endpointUrl": url}}
 
     async def send(_azure: object, _method: str, sent: str, **_: object) -> Reply:
         assert sent == url
         return Reply(left.pop(0), {}, b"")
 
     monkeypatch.setattr("local.azure.outbound.send", send)
-    monkeypatch.setattr("local.azure.event_delivery._WAITS", (0, 0, 0, 0))
-    azure: Any = object()
-    asyncio.run(event_delivery.deliver(azure, "sub", destination, {"id": "1", **EVENT}))
+    monkeypatch.setattr("local.azure.event_delivery._WAITS", (0,))
+    place = {
+        "endpointType": "StorageBlob",
+        "properties": {"resourceId": ACCOUNT, "blobContainerName": "dead"},
+    }
+    azure: Any = Memory(
+        {
+            "destination": {"endpointType": "WebHook", "properties": {"endpointUrl": url}},
+            "deadLetterDestination": place,
+            "retryPolicy": {"maxDeliveryAttempts": 5, "eventTimeToLiveInMinutes": 1440},
+        }
+    )
+    event_delivery.begin(azure, azure.subscription, {"id": "1", **EVENT})
+    asyncio.run(azure.tasks.pop())
     assert len(answers) - len(left) == attempts
+    assert azure.under_way() == 0
+    assert [letter[0]["deadLetterReason"] for _, letter in azure.letters] == ([reason] if reason else [])
+    for name, letter in azure.letters:
+        assert re.fullmatch(r"acct/dead/SUB/20\d\d/\d\d?/\d\d?/\d\d?/[0-9a-f-]{36}\.json", name)
+        assert (letter[0]["deliveryAttempts"], letter[0]["subject"]) == (attempts, EVENT["subject"])
+    azure.close()
+
+
+def test_clients_publish_to_a_topic_by_key_signature_or_token(
+    local_azure: LocalAzure, topic: dict[str, str], hook: tuple[str, type[Hook]]
+) -> None:
+    url, handler = hook
+    path = f"{topic['group']}/providers/Microsoft.EventGrid/topics/{unique('evgt-')}"
+    made = local_azure.put(path, {"location": "westeurope"}, api_version=API)
+    destination = {"endpointType": "WebHook", "properties": {"endpointUrl": url}}
+    chosen = {"advancedFilters": [{"operatorType": "NumberInRange", "key": "data.n", "values": [[1, 2]]}]}
+    body = {"properties": {"destination": destination, "filter": chosen}}
+    local_azure.put(f"{path}/eventSubscriptions/all", body, api_version=API)
+    keys = local_azure.arm("POST", f"{path}/listKeys", api_version=API)[2]
+    endpoint = made["properties"]["endpoint"]
+
+    def publish(number: int, headers: dict[str, str], **changed: Any) -> int:
+        event = {"id": f"e{number}", "subject": "s", "eventType": "A.B", "eventTime": "2026-01-01T00:00:00Z"}
+        event |= {"data": {"n": number}, "dataVersion": "1", **changed}
+        return local_azure.session.post(endpoint, json=[event], headers=headers, timeout=30).status_code
+
+    signed = f"r={quote(endpoint, safe='')}&e={quote('2099-01-01T00:00:00Z', safe='')}"
+    secret = base64.b64decode(keys["key2"])
+    signature = base64.b64encode(hmac.new(secret, signed.encode(), hashlib.sha256).digest()).decode()
+    token = local_azure.token("https://eventgrid.azure.net/.default")
+    assert publish(1, {"aeg-sas-key": keys["key1"]}) == 200
+    assert publish(2, {"aeg-sas-token": f"{signed}&s={quote(signature, safe='')}"}) == 200
+    assert publish(3, {"aeg-sas-key": keys["key1"]}) == 200
+    assert publish(4, {"aeg-sas-key": "wrong"}) == 401
+    assert publish(4, {"aeg-sas-token": f"{signed}&s=x"}) == 401
+    assert publish(4, {}) == 401
+    assert publish(4, {"aeg-sas-key": keys["key1"]}, subject=None) == 400
+    assert publish(4, {"Authorization": f"Bearer {token}"}) == 403  # Owner permits no data actions
+    deadline = time.monotonic() + 20
+    while len(handler.received) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    # The first is the handshake; the third was filtered out.
+    assert [event["id"] for event in handler.received[1:]] == ["e1", "e2"]
+    assert handler.received[1]["topic"] == path

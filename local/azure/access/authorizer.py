@@ -91,6 +91,14 @@ class Authorizer:
             return  # not a subscription of local Azure: that it isn't there is what is answered
         if self.permits(principal, wanted.operation, wanted.scope):
             return
+        if (
+            not wanted.scope.strip("/")
+            and call.method in ("GET", "HEAD")
+            and "assignment" not in wanted.operation.lower()
+        ):
+            return  # the tenant's catalogs (built-in definitions, topic types, categories) are everybody's
+        if wanted.operation.lower() == "microsoft.authorization/elevateaccess/action":
+            return  # a matter of the directory's roles, not of these: ARM says that it isn't served
         if wanted.listing and filtered and wanted.scope.lower() == _SUBSCRIPTION:
             return
         raise refusal(principal, wanted.operation, wanted.scope)

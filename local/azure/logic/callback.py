@@ -85,6 +85,36 @@ async def _invoke(azure: Azure, call: Call) -> Answer:
     if call.content:
         outputs["body"] = call.body if call.body is not None else call.content.decode(errors="replace")
     wanted: Json = properties["definition"]
+    response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+    ended = asyncio.Event()
+    name = begin(azure, record, trigger, outputs, response=response, ended=ended)
+    headers = {"x-ms-workflow-run-id": name, "x-ms-workflow-name": record.name}
+    if not any(definition.kind_of(action) == "response" for _, action in definition.every(wanted["actions"])):
+        return Answer(202, None, headers)
+    return await _answered(response, ended, headers, name)
+
+
+def begin(
+    azure: Azure,
+    record: Record,
+    trigger: str,
+    outputs: Json,
+    *,
+    response: asyncio.Future[Response] | None = None,
+    ended: asyncio.Event | None = None,
+) -> str:
+    """Starts a run in the background; returns its name.
+
+    Args:
+        azure: local Azure.
+        record: the workflow.
+        trigger: what starts it.
+        outputs: what the trigger gives the run.
+        response: where the action Response puts what it says.
+        ended: set when the run has ended.
+    """
+    properties: Json = record.body["properties"]
+    wanted: Json = properties["definition"]
     name = history.run_name(azure.now())
     run_id = f"{record.id}/runs/{name}"
     scope = Scope(
@@ -101,13 +131,10 @@ async def _invoke(azure: Azure, call: Call) -> Answer:
     )
     written = History(azure, run_id)
     written.begin(record, scope.trigger, secured=definition.secured(wanted["triggers"][trigger]))
-    response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-    ended = asyncio.Event()
-    azure.spawn(f"run {name} of {record.name}", _go(Run(azure, wanted, scope, written, response), ended))
-    headers = {"x-ms-workflow-run-id": name, "x-ms-workflow-name": record.name}
-    if not any(definition.kind_of(action) == "response" for _, action in definition.every(wanted["actions"])):
-        return Answer(202, None, headers)
-    return await _answered(response, ended, headers, name)
+    answer = response if response is not None else asyncio.get_running_loop().create_future()
+    done = ended if ended is not None else asyncio.Event()
+    azure.spawn(f"run {name} of {record.name}", _go(Run(azure, wanted, scope, written, answer), done))
+    return name
 
 
 def _permitted(azure: Azure, call: Call, record: Record) -> str:

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,8 @@ class History:
             },
             "trigger": {
                 "name": trigger["name"],
+                "code": "OK",
+                "scheduledTime": now,
                 "startTime": now,
                 "endTime": now,
                 "correlation": correlation,
@@ -120,7 +123,10 @@ class History:
             "endTime": self._now(),
             "status": ended.status,
             "code": ended.code or ("OK" if ended.status == SUCCEEDED else ended.status),
-            "correlation": {"clientTrackingId": self.run_id.rsplit("/", 1)[-1]},
+            "correlation": {
+                "actionTrackingId": str(uuid.uuid4()),
+                "clientTrackingId": self.run_id.rsplit("/", 1)[-1],
+            },
             "canResubmit": False,
         }
         if ended.error is not None:
@@ -164,10 +170,13 @@ def refuse_delete(_azure: Azure, record: Record) -> None:
 def _link(azure: Azure, endpoint: str, workflow_id: str, path: str, content: Any) -> Json:
     permission = f"/{path}/read"
     sig = signature(access_key(azure, workflow_id), permission, "1.0")
-    size = len(json.dumps(content))
+    text = json.dumps(content).encode()
+    digest = base64.b64encode(hashlib.md5(text, usedforsecurity=False).digest()).decode()
     return {
         "uri": f"{endpoint}/{path}?api-version=2016-10-01&se=&sp={permission.replace('/', '%2F')}&sv=1.0&sig={sig}",
-        "contentSize": size,
+        "contentVersion": digest,
+        "contentSize": len(text),
+        "contentHash": {"algorithm": "md5", "value": digest},
         "metadata": {"foreachItemsCount": 0},
     }
 

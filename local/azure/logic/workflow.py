@@ -2,7 +2,7 @@
 
 Scope: workflows (checked, versioned, enabled and disabled), callback URLs with Azure's signatures, runs that execute the
 definition, runs and their actions as Azure shows them, secured data left out. A run that a stop interrupts is Aborted at the
-next start. Omitted: managed connectors, other triggers, integration accounts, versions as resources, cancelling and
+next start. Omitted: managed connectors, other triggers, integration accounts, earlier versions, cancelling and
 resubmitting runs, repetitions of loops: 501.
 """
 
