@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # A test process starts hundreds of others. Where Python may not cache what it compiles, each would compile the SDKs of
 # Pulumi and Azure again, half of its time; so they share a cache of their own, beside what it is compiled from.
 if sys.dont_write_bytecode:
-    del os.environ["PYTHONDONTWRITEBYTECODE"]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(Path(sys.prefix) / "bytecode")
     sys.dont_write_bytecode = False
 
