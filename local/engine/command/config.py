@@ -198,7 +198,8 @@ def cp(arguments: Arguments) -> int:
     if stack.name == destination:
         raise EngineError("current stack and destination stack are the same")
     other = stacks.open_(destination, arguments.value("--config-file"))
-    stack.purpose = "could not create a decrypter: "
+    if arguments.positional:
+        stack.purpose = "could not create a decrypter: "
     stack.copy_config(
         other, arguments.positional[0] if arguments.positional else "", path=arguments.has("--path")
     )

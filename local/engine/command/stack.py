@@ -127,8 +127,10 @@ def select(arguments: Arguments) -> int:
 def unselect(_arguments: Arguments) -> int:
     """Choose none."""
     home = projects.find(Path.cwd())
-    projects.select_stack(home, projects.backend(home), "")
-    tell("Stack was unselected")
+    backend = projects.backend(home)
+    if projects.selected_stack(home, backend):
+        projects.select_stack(home, backend, "")
+        tell("Stack was unselected")
     return 0
 
 

@@ -167,6 +167,7 @@ def change_secrets_provider(arguments: Arguments) -> int:
     """Encrypt the stack's secrets anew, under a passphrase that is asked for, or the first line of standard input."""
     check_secrets_provider(arguments.positional[0])
     stack = stacks.open_(arguments.value("--stack"))
+    _ = stack.crypter  # who hasn't the old passphrase can't give it another
     say("Migrating old configuration and state to new secrets provider")
     phrase = _new_passphrase() if arguments.positional[0] == "passphrase" else passphrase.from_environment()
     with stack.store.lock():
