@@ -163,3 +163,18 @@ def test_quotas_are_counted_and_kept(
     _, _, quotas = local_azure.arm("GET", f"{where}/westeurope/quotas", api_version=VERSION)
     assert {one["type"].split("/")[1] for one in quotas["value"]} == {"vmFamily", "workspaces"}
     assert "Standard_NC6s_v3" in {one.name for one in ml_client.compute.list_sizes()}
+
+
+def test_a_deployment_that_no_quota_would_do_for_is_refused(
+    local_azure: LocalAzure, workspace: Workspace
+) -> None:
+    path = f"{workspace.id}/onlineEndpoints/{unique('ep-')}"
+    endpoint = {"location": "westeurope", "properties": {"authMode": "Key"}}
+    local_azure.put(path, endpoint, api_version=VERSION)
+    body = {
+        "location": "westeurope",
+        "sku": {"name": "Default", "capacity": 21},
+        "properties": {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"},
+    }
+    status, _, refused = local_azure.arm("PUT", f"{path}/deployments/blue", body, api_version=VERSION)
+    assert (status, refused["error"]["code"]) == (400, "OutOfQuota")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.azure import event_grid
 from local.azure.errors import ArmError, bad_request, unsupported
-from local.azure.machine_learning import asset_location, resource_identity, vm_size
+from local.azure.machine_learning import asset_location, quota, resource_identity, vm_size
 from local.azure.machine_learning.asset import workspace_of
 from local.azure.machine_learning.duration import seconds
 from local.azure.machine_learning.online_endpoint import ENDPOINT, location_of
@@ -78,12 +78,15 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
         "readinessProbe": {**_PROBE, **_present(given.get("readinessProbe"))},
     }
     check_assets(azure, resource_id, properties)
+    location = location_of(azure, resource_id, body, old)
+    sku = _sku(body.get("sku") or (old.body.get("sku") if old else None))
+    quota.check_deployment(azure, location, size, sku["capacity"], of=resource_id.text)
     return {
-        "location": location_of(azure, resource_id, body, old),
+        "location": location,
         "kind": body.get("kind") or "Managed",
         "tags": body.get("tags") or {},
         "identity": resource_identity.complete(azure, resource_id, body.get("identity"), old),
-        "sku": _sku(body.get("sku") or (old.body.get("sku") if old else None)),
+        "sku": sku,
         "properties": properties,
     }
 

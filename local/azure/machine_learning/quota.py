@@ -3,11 +3,12 @@
 A subscription has 100 cores of each family in a region; of families with GPUs 24 in local Azure's own region and none
 elsewhere, as a new subscription on Azure has none. ``updateQuotas`` changes a subscription's limit (on Azure a request to
 support does) and shares it out among workspaces. Clusters count with the nodes they always keep, running instances with
-one; what makes a workspace exceed its limit is refused. Families that ``vm_size`` doesn't know are without limit.
+one; what makes a workspace exceed its limit is refused. An online deployment must fit the limit by itself. Families that ``vm_size`` doesn't know are without limit.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ _COMPUTE = f"{WORKSPACE}/computes"
 _LIMIT = "Microsoft.MachineLearningServices/quotaLimits"
 _CORES, _GPU_CORES, _TOTAL = 100, 24, 350
 _UNALLOCATED = -1
+#: Azure docs, "Manage and increase quotas": what online deployments reserve for upgrades.
+_RESERVE = 0.2
 
 
 def _families() -> dict[str, bool]:
@@ -78,6 +81,27 @@ def _nodes(inner: Json) -> int:
     if "scaleSettings" in inner:
         return int(inner["scaleSettings"].get("minNodeCount") or 0)
     return 0 if inner.get("state") == "Stopped" else 1
+
+
+def check_deployment(azure: Azure, location: str, size: str, instances: int, *, of: str) -> None:
+    """Refuses an online deployment that no quota would ever do for: Azure reserves a fifth more than is asked for.
+
+    Raises:
+        ArmError: 400, the subscription's limit is too low.
+    """
+    found = vm_size.find(size)
+    if found is None:
+        return
+    reserved = math.ceil(instances * (1 + _RESERVE)) * found.cores
+    scope = f"/subscriptions/{azure.parse(of).subscription_id}"
+    limit = _limit(azure, location, scope, found.family, found.gpus > 0)
+    if reserved > limit:
+        raise ArmError(
+            400,
+            "OutOfQuota",
+            f"{instances} instances of {found.name} need {reserved} cores, a fifth in reserve; the subscription has a "
+            f"quota of {limit} cores of {found.family} in {location}. Ask for more (updateQuotas) or take another size.",
+        )
 
 
 def check(azure: Azure, location: str, size: str, nodes: int, *, but: str) -> None:
