@@ -168,21 +168,18 @@ class Arm:
     # --- writing
 
     async def _put(self, call: Call, resource_id: ResourceId, kind: ResourceType) -> Answer:
-        sent = {} if call.body is None and not call.content and kind.bodiless else call.body
-        if not isinstance(sent, dict):
-            raise bad_request("The request body must be a JSON object.", code="InvalidRequestContent")
+        body = _body(call, kind)
         old = self._store.get(resource_id.text)
         self._rules.check_conditions(call, old)
-        return await self._write(call, resource_id, kind, sent, old)
+        return await self._write(call, resource_id, kind, body, old)
 
     async def _patch(self, call: Call, resource_id: ResourceId, kind: ResourceType) -> Answer:
         if not kind.patch:
             raise ArmError(405, "MethodNotAllowed", f"'{kind.name}' can't be patched; PUT it whole.")
-        if not isinstance(call.body, dict):
-            raise bad_request("The request body must be a JSON object.", code="InvalidRequestContent")
+        body = _body(call, kind)
         old = self._existing(resource_id, kind)
         self._rules.check_conditions(call, old)
-        merged = (kind.merge or merge)(old.body, call.body)
+        merged = (kind.merge or merge)(old.body, body)
         if kind.merge_now:
             self._rules.check_writable(resource_id)
             record = self._store.put(old.id, merged, by=call.principal_id or "")
@@ -330,6 +327,14 @@ class Arm:
             raise not_found(resource_id.text)
         made = str(body.get("systemData", {}).get("createdAt", ""))
         return Record(resource_id.text, kind.name, resource_id.name, body, "", made, made, "")
+
+
+def _body(call: Call, kind: ResourceType) -> Json:
+    if call.body is None and not call.content and kind.bodiless:
+        return {}
+    if not isinstance(call.body, dict):
+        raise bad_request("The request body must be a JSON object.", code="InvalidRequestContent")
+    return call.body
 
 
 def merge(body: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:

@@ -115,8 +115,13 @@ class AzuriteBlobs:
                 await (self.delete_container if service == "blob" else self.delete_queue)(account, name)
 
     async def delete_container(self, account: str, container: str) -> None:
-        """Removes a container with its blobs, if it is there."""
-        await self._send("DELETE", account, container, "restype=container", allowed=(202, 404))
+        """Removes a container with its blobs, if it is there; a lease on it ends."""
+        allowed = (202, 404, 412)
+        status, _ = await self._send("DELETE", account, container, "restype=container", allowed=allowed)
+        if status == 412:
+            broken = {"x-ms-lease-action": "break", "x-ms-lease-break-period": "0"}
+            await self.lease_container(account, container, broken)
+            await self._send("DELETE", account, container, "restype=container", allowed=(202, 404))
 
     async def make_queue(self, account: str, queue: str, metadata: Mapping[str, str] | None = None) -> None:
         """Creates it if it is missing; gives it the metadata (None: leave)."""

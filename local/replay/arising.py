@@ -56,6 +56,8 @@ def further(kind: str, documented: Any) -> tuple[Step, ...]:
 
 def beforehand(kind: str, action: str, asked: Any) -> tuple[Step, ...]:
     """What must have been done to a resource before it is asked for an action."""
+    if action.lower() == "extend" and kind.lower().endswith("/immutabilitypolicies"):
+        return (Step("POST", "$parent/immutabilityPolicies/default/lock"),)
     if action.lower() == "lease" and isinstance(asked, dict) and asked.get("action") != "Acquire":
         lease = {"action": "Acquire", "leaseDuration": -1, "proposedLeaseId": asked.get("leaseId")}
         return (Step("POST", f"$parent/{kind.rpartition('/')[2]}/$name/lease", lease),)
@@ -207,6 +209,7 @@ ARISING: dict[str, Arising] = {
             Step("DELETE", "$subscription/resourceGroups/replay/providers/Microsoft.KeyVault/vaults/$name"),
         )
     ),
+    "microsoft.keyvault/vaults/keys/versions": Arising((), "$parent/versions"),
     "microsoft.storage/locations/deletedaccounts": Arising(
         tuple(
             Step(

@@ -48,7 +48,42 @@ MINIMAL: dict[str, Json] = {
             ],
         }
     },
-    "Microsoft.ContainerRegistry/registries": {**_IN, "sku": {"name": "Premium"}, "properties": {}},
+    "Microsoft.ContainerRegistry/registries": {
+        **_IN,
+        "sku": {"name": "Premium"},
+        "properties": {"adminUserEnabled": True},
+    },
+    "Microsoft.ContainerRegistry/registries/cacheRules": {
+        "properties": {
+            "sourceRepository": "docker.io/library/hello-world",
+            "targetRepository": "cached/hello-world",
+        }
+    },
+    "Microsoft.ContainerRegistry/registries/credentialSets": {
+        "identity": {"type": "SystemAssigned"},
+        "properties": {
+            "loginServer": "docker.io",
+            "authCredentials": [
+                {
+                    "name": "Credential1",
+                    "usernameSecretIdentifier": "https://replay-vault.vault.azure.net/secrets/username",
+                    "passwordSecretIdentifier": "https://replay-vault.vault.azure.net/secrets/password",
+                }
+            ],
+        },
+    },
+    "Microsoft.ContainerRegistry/registries/replications": {"location": "northeurope", "properties": {}},
+    "Microsoft.ContainerRegistry/registries/scopeMaps": {
+        "properties": {"actions": ["repositories/replay/content/read"]}
+    },
+    "Microsoft.ContainerRegistry/registries/webhooks": {
+        **_IN,
+        "properties": {
+            "serviceUri": "http://replay.example",
+            "customHeaders": {"Authorization": "replayed"},
+            "actions": ["push"],
+        },
+    },
     "Microsoft.ContainerRegistry/registries/tokens": {
         "properties": {
             "scopeMapId": "$group/providers/Microsoft.ContainerRegistry/registries/replayRegistry/scopeMaps/replay",
@@ -219,6 +254,37 @@ MINIMAL: dict[str, Json] = {
             "privateLinkServiceNetworkPolicies": "Disabled",
         }
     },
+    "Microsoft.OperationalInsights/workspaces/dataExports": {
+        "properties": {
+            "tableNames": ["Heartbeat"],
+            "destination": {"resourceId": "$group/providers/Microsoft.Storage/storageAccounts/replaystorage"},
+        }
+    },
+    "Microsoft.OperationalInsights/workspaces/dataSources": {"kind": "CustomLog", "properties": {}},
+    "Microsoft.OperationalInsights/workspaces/linkedServices": {
+        "properties": {
+            "resourceId": "$group/providers/Microsoft.Automation/automationAccounts/replay",
+        }
+    },
+    "Microsoft.OperationalInsights/workspaces/linkedStorageAccounts": {
+        "properties": {
+            "storageAccountIds": ["$group/providers/Microsoft.Storage/storageAccounts/replaystorage"]
+        }
+    },
+    "Microsoft.OperationalInsights/workspaces/savedSearches": {
+        "properties": {"category": "Replayed", "displayName": "Replayed", "query": "Heartbeat | take 1"}
+    },
+    "Microsoft.OperationalInsights/workspaces/storageInsightConfigs": {
+        "properties": {
+            "storageAccount": {
+                "id": "$group/providers/Microsoft.Storage/storageAccounts/replaystorage",
+                "key": "replay",
+            }
+        }
+    },
+    "Microsoft.OperationalInsights/workspaces/tables": {
+        "properties": {"schema": {"columns": [{"name": "TimeGenerated", "type": "dateTime"}]}}
+    },
     "Microsoft.OperationalInsights/queryPacks": {**_IN, "properties": {}},
     "Microsoft.OperationalInsights/queryPacks/queries": {
         "properties": {"displayName": "Replayed", "body": "Heartbeat | take 1"}
@@ -229,7 +295,7 @@ MINIMAL: dict[str, Json] = {
     "Microsoft.Storage/storageAccounts": {
         **_IN,
         "kind": "StorageV2",
-        "sku": {"name": "Standard_LRS"},
+        "sku": {"name": "Standard_GRS"},
         "properties": {"allowBlobPublicAccess": True},
     },
     "Microsoft.Storage/storageAccounts/blobServices/containers": {"properties": {}},

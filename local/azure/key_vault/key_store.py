@@ -6,6 +6,7 @@ import json
 import re
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -109,6 +110,15 @@ def missing(name: str, version: str = "") -> ArmError:
     """404 for a key."""
     shown = f"{name}/{version}" if version else name
     return ArmError(404, "KeyNotFound", f"A key with (name/id) {shown} was not found in this key vault.")
+
+
+def expires(azure: Azure, url: str) -> str:
+    """When the version of a key that a URL names expires; Azure says 1970 where it doesn't."""
+    found = _URL.fullmatch(url)
+    vault = (urlsplit(url).hostname or "").partition(".")[0]
+    versions = load(azure, vault, KEY, found["name"]) if found is not None else []
+    times = [one["attributes"].get("exp") for one in versions if url.endswith(f"/{one['version']}")]
+    return datetime.fromtimestamp((times[0] if times else None) or 0, UTC).isoformat()
 
 
 def by_url(azure: Azure, url: str) -> str:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from local.azure.computed_resource import plain
 from local.azure.errors import bad_request
 from local.azure.operational_insights.name import WORKSPACE
-from local.azure.resource_type import ResourceType
+from local.azure.resource_type import Answer, ResourceType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.azure.azure import Azure
-    from local.azure.resource_type import Json, Record, ResourceId
+    from local.azure.resource_type import Call, Json, Record, ResourceId
 
 _DATA_SOURCE_TYPES = ("CustomLogs", "AzureWatson", "Query", "Ingestion", "Alerts")
 _DESTINATIONS = {
@@ -55,6 +55,18 @@ def _linked_service(_azure: Azure, _resource_id: ResourceId, body: Json, _old: R
             "A linked service needs resourceId or writeAccessResourceId.", code="InvalidParameter"
         )
     return {"tags": body.get("tags") or {}, "properties": {**properties, "provisioningState": "Succeeded"}}
+
+
+def _unlink(azure: Azure, _call: Call, _resource_id: ResourceId, record: Record | None) -> Answer | None:
+    """Azure answers with what is being deleted."""
+    if record is None:
+        return None
+    azure.store.delete(record.id)
+    properties = {**record.body["properties"], "provisioningState": "Deleting"}
+    return Answer(
+        200,
+        {"id": record.id, "name": record.name, "type": record.type, **record.body, "properties": properties},
+    )
 
 
 def _linked_accounts(_azure: Azure, resource_id: ResourceId, body: Json, _old: Record | None) -> Json:
@@ -125,7 +137,14 @@ def _kept(
 
 TYPES = (
     _kept("savedSearches", _saved_search, etag=True),
-    _kept("linkedServices", _linked_service),
+    ResourceType(
+        f"{WORKSPACE}/linkedServices",
+        prepare=_linked_service,
+        created=200,
+        view=plain,
+        patch=False,
+        on_delete=_unlink,
+    ),
     _kept("linkedStorageAccounts", _linked_accounts),
     _kept("dataExports", _data_export),
     _kept("dataSources", _data_source, etag=True),

@@ -113,6 +113,7 @@ def _encryption(azure: Azure, given: Json | None, before: Json | None, now: str)
         "keyversion": "",
         **wanted,
         "currentVersionedKeyIdentifier": found,
+        "currentVersionedKeyExpirationTimestamp": key_store.expires(azure, found),
         "lastKeyRotationTimestamp": rotated,
     }
     return whole

@@ -121,6 +121,12 @@ async def _settle(azure: Azure, record: Record) -> Json | None:
 
 
 def _guard_delete(azure: Azure, record: Record) -> None:
+    if record.body["properties"].get("leaseState") == "Leased":
+        raise ArmError(
+            412,
+            "LeaseIdMissing",
+            "There is currently a lease on the container and no lease ID was specified in the request.",
+        )
     if (reason := immutability.container_refusal(azure, record)) is not None:
         raise conflict(reason.message, code=reason.code)
 

@@ -79,6 +79,7 @@ TYPES = (
         settle_now=True,
         vanish_now=True,
         created=200,
+        bodiless=True,
         view=plain,
     ),
     ResourceType(
@@ -89,6 +90,7 @@ TYPES = (
         settle_now=True,
         vanish_now=True,
         created=200,
+        bodiless=True,
         view=plain,
     ),
 )
