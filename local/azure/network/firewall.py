@@ -1,14 +1,15 @@
 """Microsoft.Network: Azure Firewall, with its own rules or a policy, and IP groups.
 
 Scope: the subnet it must be in, its public addresses, rule collections (priorities, names), what uses what. Omitted: nothing is
-filtered; packet captures and learned prefixes are 501.
+filtered; firewalls in virtual hubs, packet captures and learned prefixes are
+501.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from local.azure.errors import bad_request
+from local.azure.errors import bad_request, unsupported
 from local.azure.network.interface import placed
 from local.azure.network.name import ADDRESS_GROUP, FIREWALL, POLICY
 from local.azure.network.record import Part, kept, named
@@ -52,6 +53,8 @@ def check_subnet(azure: Azure, configuration: Json, names: tuple[str, ...], code
 
 
 def _write(azure: Azure, resource_id: ResourceId, _body: Json, properties: Json, old: Record | None) -> Json:
+    if properties.get("virtualHub"):
+        raise unsupported("An Azure Firewall in a virtual hub")
     shown: Json = {
         "threatIntelMode": "Alert",
         "additionalProperties": {},

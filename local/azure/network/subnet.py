@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from local.azure.errors import bad_request
+from local.azure.errors import bad_request, unsupported
 from local.azure.network.delegation import actions
 from local.azure.network.name import (
     BASTION,
@@ -70,8 +70,10 @@ def check_ranges(
     name: str, properties: Json, space: Sequence[IpNetwork], others: Sequence[tuple[str, Json]]
 ) -> None:
     """Refuses a subnet outside its network, of fewer than 8 addresses, or one that overlaps with another (400)."""
+    if properties.get("ipamPoolPrefixAllocations"):
+        raise unsupported("A subnet out of a network manager's pool (ipamPoolPrefixAllocations)")
     own = ranges(properties, name)
-    if not own and not properties.get("ipamPoolPrefixAllocations"):
+    if not own:
         raise bad_request(
             f"Subnet '{name}' needs an addressPrefix or addressPrefixes.", code="NetcfgInvalidSubnet"
         )

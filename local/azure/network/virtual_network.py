@@ -1,7 +1,7 @@
 """Microsoft.Network: virtual networks, with their subnets and peerings.
 
 Scope: address spaces, subnets and peerings written with the network or by themselves, how many addresses are left.
-Omitted: DDoS protection's status, network managers' configurations: 501.
+Omitted: DDoS protection's status, network managers' configurations and address pools: 501.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
-from local.azure.errors import bad_request, not_found
+from local.azure.errors import bad_request, not_found, unsupported
 from local.azure.network import peering, subnet
 from local.azure.network.delegation import COMMUNITIES
 from local.azure.network.name import PEERING, SUBNET, VIRTUAL_NETWORK
@@ -20,13 +20,17 @@ from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, Ro
 
 if TYPE_CHECKING:
     from local.azure.azure import Azure
+    from local.azure.network.reference import IpNetwork
 
 _HOST = re.compile(r"management\.azure\.com")
 
 
-def _write(azure: Azure, resource_id: ResourceId, body: Json, properties: Json, _old: Record | None) -> Json:
+def _space(resource_id: ResourceId, properties: Json) -> list[IpNetwork]:
+    """The address space of a PUT, checked."""
+    if (properties.get("addressSpace") or {}).get("ipamPoolPrefixAllocations"):
+        raise unsupported("An address space out of a network manager's pool (ipamPoolPrefixAllocations)")
     space = prefixes_of(properties.get("addressSpace") or {})
-    if not space and not (properties.get("addressSpace") or {}).get("ipamPoolPrefixAllocations"):
+    if not space:
         raise bad_request(
             f"AddressSpace of the virtual network {resource_id.text} does not have any address prefixes in addressPrefixes "
             "array. AddressSpace and prefixes must be specified within properties object.",
@@ -39,6 +43,11 @@ def _write(azure: Azure, resource_id: ResourceId, body: Json, properties: Json, 
                 f"Virtual network '{resource_id.name}' has overlapping address prefixes.",
                 code="NetcfgInvalidVirtualNetworkSite",
             )
+    return ranges
+
+
+def _write(azure: Azure, resource_id: ResourceId, body: Json, properties: Json, _old: Record | None) -> Json:
+    ranges = _space(resource_id, properties)
     check_reference(azure, properties.get("ddosProtectionPlan"))
     if properties.get("enableDdosProtection") and not properties.get("ddosProtectionPlan"):
         raise bad_request(
