@@ -61,6 +61,18 @@ def beforehand(kind: str, action: str, asked: Any) -> tuple[Step, ...]:
     if action.lower() == "lease" and isinstance(asked, dict) and asked.get("action") != "Acquire":
         lease = {"action": "Acquire", "leaseDuration": -1, "proposedLeaseId": asked.get("leaseId")}
         return (Step("POST", f"$parent/{kind.rpartition('/')[2]}/$name/lease", lease),)
+    if action.lower() == "checkipaddressavailability":
+        network = "$group/providers/Microsoft.Network/virtualNetworks/$name"
+        subnet = {"properties": {"addressPrefix": "10.0.1.0/24"}}
+        configuration = {
+            "name": "replay",
+            "properties": {"subnet": {"id": f"{network}/subnets/asked"}, "privateIPAddress": "10.0.1.4"},
+        }
+        interface = {"location": "westeurope", "properties": {"ipConfigurations": [configuration]}}
+        return (
+            Step("PUT", f"{network}/subnets/asked", subnet),
+            Step("PUT", f"{_NET}/networkInterfaces/replay-taken", interface),
+        )
     return ()
 
 

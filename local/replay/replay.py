@@ -167,7 +167,7 @@ async def _prepare_below(preparation: Preparation, example: Example, target: Aim
             await preparation.referring(path, item)
             if target.below.lower().startswith("deleted") and "deleted" not in path.lower():
                 await preparation.send([("DELETE", path)], example.query)
-    if example.method == "POST" and target.scope.count("/") > 7:
+    if target.scope.count("/") > 7:
         await preparation.before(target.scope, target.below, example.body)
 
 
