@@ -127,6 +127,12 @@ def env(
             "--as", metavar="WHO", help="A principal's name, or the id of a user-assigned identity."
         ),
     ] = "",
+    inside: Annotated[
+        str, typer.Option(metavar="VNET", help="A virtual network to call from: its name or its id.")
+    ] = "",
+    address: Annotated[
+        str, typer.Option("--from", metavar="ADDRESS", help="A public address to call from.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Print what points a shell's Azure clients at local Azure: eval "$(python -m local env)"."""
@@ -137,6 +143,10 @@ def env(
             variables = principal.environment(principal.Client(directory), directory, somebody)
         else:
             variables = service.client_environment(directory)
+        if inside or address:
+            from local import principal  # noqa: PLC0415
+
+            variables |= principal.whereabouts(directory, inside, address)
         if as_json:
             _print_json(variables)
             return

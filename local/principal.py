@@ -6,6 +6,7 @@ shell at local Azure as one of them.
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from local import service
@@ -151,6 +152,45 @@ def environment(client: Client, directory: LocalDir, name: str) -> dict[str, str
         "ARM_CLIENT_ID": secret["clientId"],
         "ARM_CLIENT_SECRET": secret["clientSecret"],
     }
+
+
+def whereabouts(directory: LocalDir, inside: str, address: str) -> dict[str, str]:
+    """The variables of a shell whose requests come from a virtual network (name or id) or a public address.
+
+    Raises:
+        ServiceError: there is no such network, several have the name, or it is no address.
+    """
+    from local.azure.access import vantage  # noqa: PLC0415
+
+    client = Client(directory)
+    if inside and address:
+        raise service.ServiceError("A shell is in one place: give --inside or --from.")
+    if address:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise service.ServiceError(f"'{address}' is no address; write one such as 203.0.113.7.") from None
+        how, place = vantage.FROM, address
+    else:
+        how, place = vantage.INSIDE, _network(client, inside)
+    port = int(client.variables["HTTPS_PROXY"].rsplit(":", 1)[1])
+    proxy = vantage.proxy_address(port, how, place)
+    return {"HTTPS_PROXY": proxy, "https_proxy": proxy}
+
+
+def _network(client: Client, name: str) -> str:
+    scope = f"{ARM}/subscriptions/{client.variables['AZURE_SUBSCRIPTION_ID']}"
+    listed = client.call("GET", f"{scope}/providers/Microsoft.Network/virtualNetworks?api-version=2024-05-01")
+    ids = [str(one["id"]) for one in listed["value"]]
+    found = [one for one in ids if name.lower() in (one.lower(), one.rsplit("/", 1)[1].lower())]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise service.ServiceError(
+            f"Several virtual networks are called '{name}'; name one by its id: {', '.join(found)}."
+        )
+    known = ", ".join(one.rsplit("/", 1)[1] for one in ids) or "none"
+    raise service.ServiceError(f"There is no virtual network '{name}'; there are: {known}.")
 
 
 def _managed(client: Client, directory: LocalDir, resource_id: str) -> dict[str, str]:

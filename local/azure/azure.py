@@ -170,10 +170,10 @@ class Azure(Protocol):
         """
         ...
 
-    def instance_environment(self, holder: tuple[str, str] | None) -> Mapping[str, str]:
+    def instance_environment(self, holder: tuple[str, str] | None, place: str = "") -> Mapping[str, str]:
         """Variables for a child that runs as a managed identity (principal and client id) instead of the service principal.
 
-        With None it has no identity at all.
+        With None it has no identity at all. ``place`` is where its requests come from (``access.vantage``).
         """
         ...
 

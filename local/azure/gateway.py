@@ -60,8 +60,8 @@ class Gateway:
         self._health = health
         self._activity = activity
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answers one request."""
+    async def handle(self, request: web.BaseRequest, vantage: str = "") -> web.StreamResponse:
+        """Answers one request; ``vantage`` is where its connection comes from (``access.vantage``)."""
         _acknowledge(request)
         if request.headers.get("Expect", "").lower() == "100-continue":
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # type: ignore[union-attr]
@@ -69,8 +69,8 @@ class Gateway:
             return self._plain(request)
         host = request.host.lower().removesuffix(":443")
         if self._storage.serves(host):
-            return await self._storage.handle(request, host)
-        call = await self._read(request, host)
+            return await self._storage.handle(request, host, vantage)
+        call = replace(await self._read(request, host), vantage=vantage)
         answer = await self.answer(call)
         return _write(call, answer)
 
@@ -217,6 +217,7 @@ def _complete(call: Call, claims: Mapping[str, Any] | None, captured: Mapping[st
         content=call.content,
         body=body,
         principal_id=claims["oid"] if claims else None,
+        vantage=call.vantage,
         captured=captured,
     )
 

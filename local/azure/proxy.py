@@ -10,6 +10,8 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+from local.azure.access import vantage
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,6 +34,7 @@ _HOSTS = (
     r"prod-[0-9]+\.[a-z0-9]+\.logic\.azure\.com",
 )
 AZURE = re.compile("|".join(f"({host})" for host in _HOSTS), re.IGNORECASE)
+_AUTHORIZATION = re.compile(r"\r\nProxy-Authorization:([^\r]*)\r\n", re.IGNORECASE)
 _HEAD_LIMIT = 16_384
 _HEAD_TIMEOUT = 30.0
 
@@ -40,7 +43,7 @@ class ProxyConnection(asyncio.Protocol):
     """One client connection, until it is known what it is."""
 
     def __init__(
-        self, authority: Authority, serve: Callable[[], asyncio.Protocol], tasks: set[asyncio.Task[None]]
+        self, authority: Authority, serve: Callable[[str], asyncio.Protocol], tasks: set[asyncio.Task[None]]
     ) -> None:
         self._authority = authority
         self._serve = serve
@@ -68,9 +71,10 @@ class ProxyConnection(asyncio.Protocol):
         method, _, rest = self._head.partition(b" ")
         target = rest.partition(b" ")[0].decode("latin-1")
         if method == b"CONNECT":
-            self._connect(target)
+            found = _AUTHORIZATION.search(self._head.decode("latin-1"))
+            self._connect(target, vantage.read(found[1]) if found else "")
         elif target.startswith("/"):
-            handler = self._serve()
+            handler = self._serve("")
             self._transport.set_protocol(handler)
             handler.connection_made(self._transport)
             handler.data_received(self._head)
@@ -80,7 +84,7 @@ class ProxyConnection(asyncio.Protocol):
                 f"Local Azure does not fetch {target.split('?', maxsplit=1)[0]}: it answers Azure's own hosts, over HTTPS.",
             )
 
-    def _connect(self, target: str) -> None:
+    def _connect(self, target: str, place: str) -> None:
         host, _, port = target.lower().rpartition(":")
         if port != "443" or not AZURE.fullmatch(host):
             self._refuse(
@@ -91,12 +95,12 @@ class ProxyConnection(asyncio.Protocol):
             return
         self._transport.pause_reading()
         self._transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        task = asyncio.get_running_loop().create_task(self._secure(host))
+        task = asyncio.get_running_loop().create_task(self._secure(host, place))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _secure(self, host: str) -> None:
-        handler = self._serve()
+    async def _secure(self, host: str, place: str) -> None:
+        handler = self._serve(place)
         try:
             secure = await asyncio.get_running_loop().start_tls(
                 self._transport,
@@ -125,9 +129,9 @@ class ProxyConnection(asyncio.Protocol):
 
 
 async def listen(
-    port: int, authority: Authority, serve: Callable[[], Any], tasks: set[asyncio.Task[None]]
+    port: int, authority: Authority, serve: Callable[[str], Any], tasks: set[asyncio.Task[None]]
 ) -> asyncio.Server:
-    """Listens on loopback. ``serve`` makes an HTTP protocol.
+    """Listens on loopback. ``serve`` makes an HTTP protocol for connections from a place (``access.vantage``).
 
     Raises:
         OSError: the port is in use.

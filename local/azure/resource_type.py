@@ -93,6 +93,8 @@ class Call:
     principal_id: str | None
     #: what the route's patterns captured
     captured: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: where the connection comes from (``access.vantage``); empty: the internet
+    vantage: str = ""
 
     @property
     def api_version(self) -> str:

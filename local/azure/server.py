@@ -17,10 +17,11 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from local.azure import blob, certificate, gateway, identity, outbound, providers, proxy, store
-from local.azure.access import instance_identity
+from local.azure.access import instance_identity, vantage
 from local.azure.access.authorizer import Authorizer, found_subscription
 from local.azure.activity_log import ActivityLog
 from local.azure.arm import HOST as ARM
@@ -39,6 +40,8 @@ from local.settings import LocalDir
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
+
+    from aiohttp import web
 
     from local.azure.resource_type import ResourceId
 
@@ -94,9 +97,12 @@ class LocalAzure:
         """Variables that point a child process at this local Azure."""
         return client_variables(self.directory, self.port, self.identity.client_secret)
 
-    def instance_environment(self, holder: tuple[str, str] | None) -> dict[str, str]:
-        """Variables for a child that runs as a managed identity, or as nobody."""
+    def instance_environment(self, holder: tuple[str, str] | None, place: str = "") -> dict[str, str]:
+        """Variables for a child that runs as a managed identity, or as nobody, somewhere in a network."""
         found = {key: value for key, value in self.client_environment().items() if key not in _CREDENTIALS}
+        if place:
+            address = vantage.proxy_address(self.port, *place.split(":", 1))
+            found |= {"HTTPS_PROXY": address, "https_proxy": address}
         return found | (instance_identity.variables(self.identity, self.port, *holder) if holder else {})
 
     def package_environment(self) -> dict[str, str]:
@@ -154,7 +160,13 @@ class LocalAzure:
         """
         began = datetime.now(UTC)
         self.store.forget_operations(store.timestamp(began - _KEEP_OPERATIONS))
-        serve = gateway.protocol_factory(self.gateway.handle)
+        factories: dict[str, web.Server] = {}
+
+        def serve(place: str) -> asyncio.Protocol:
+            if place not in factories:
+                factories[place] = gateway.protocol_factory(partial(self.gateway.handle, vantage=place))
+            return factories[place]()
+
         handshakes: set[asyncio.Task[None]] = set()
         wanted = wanted_port(self._environ)
         try:
@@ -183,7 +195,8 @@ class LocalAzure:
             self.directory.server.unlink(missing_ok=True)
             server.close()
             await self._end(handshakes)
-            await serve.shutdown(1.0)
+            for factory in factories.values():
+                await factory.shutdown(1.0)
             await self.storage.close()
             await self.blobs.close()
             azurite.cancel()

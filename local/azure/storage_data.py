@@ -4,7 +4,7 @@ Bodies stream both ways. Shared Key and SAS go through as they are: Azurite chec
 the request, if the caller's roles permit it, is signed anew with the account's key. Containers, queues and tables that clients make or delete here, and leases
 of containers, show in ARM; legal holds and immutability policies of containers are kept to. The other names of an account
 (``-secondary``, ``-microsoftrouting``, its DNS zone) lead to the same data. Omitted: ``dfs``, ``file`` and ``web`` (501),
-firewall rules.
+rules for resource instances.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import aiohttp
 import yarl
 from aiohttp import web
 
-from local.azure.access import storage_operation
+from local.azure.access import storage_operation, vantage
 from local.azure.blob import ACCOUNT
 from local.azure.errors import ArmError
 from local.azure.shared_key import authorization, table_authorization
@@ -93,17 +93,28 @@ class StorageData:
         """Whether a host is a storage account's."""
         return _HOST.fullmatch(host) is not None
 
-    async def handle(self, request: web.BaseRequest, host: str) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest, host: str, place: str = "") -> web.StreamResponse:
         """Answers one request."""
         found = _HOST.fullmatch(host)
         assert found is not None  # noqa: S101 (the caller saw to it)
         try:
+            self._check_vantage(place, found["account"], host)
             return await self._forward(request, found["account"], found["service"], found["way"] or "")
         except ArmError as error:
             return _failure(request, error)
         except aiohttp.ClientError as error:
             logger.warning("%s %s failed: %s", request.method, request.rel_url.raw_path, error)
             return _failure(request, ArmError(503, "ServerBusy", f"Azurite did not answer: {error}"))
+
+    def _check_vantage(self, place: str, account: str, host: str) -> None:
+        """Refuses what the account's network rules keep out (403 ``AuthorizationFailure``)."""
+        for record in self._store.named(ACCOUNT, account):
+            if vantage.refused(self._store, place, record, host):
+                raise ArmError(
+                    403,
+                    "AuthorizationFailure",
+                    "This request is not authorized to perform this operation.",
+                )
 
     async def _forward(
         self, request: web.BaseRequest, account: str, service: str, way: str

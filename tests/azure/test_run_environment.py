@@ -21,7 +21,7 @@ class AzureOf:
     def package_environment(self) -> dict[str, str]:
         return dict(os.environ)
 
-    def instance_environment(self, _holder: object) -> dict[str, str]:
+    def instance_environment(self, _holder: object, _place: str) -> dict[str, str]:
         return {"HTTPS_PROXY": "http://127.0.0.1:1"}
 
 

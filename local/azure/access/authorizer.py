@@ -11,7 +11,7 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING
 
-from local.azure.access import directory, vault_operation
+from local.azure.access import directory, vantage, vault_operation
 from local.azure.access.operation import demand, workspace_demand
 from local.azure.access.permission import Permission, allows
 from local.azure.errors import ArmError
@@ -110,8 +110,17 @@ class Authorizer:
             ArmError: 403 ``AuthorizationFailed``.
         """
         wanted = workspace_demand(call.method, call.path)
-        if wanted is not None and call.principal_id is not None:
-            self.require(call.principal_id, wanted.operation, wanted.scope)
+        if wanted is None or call.principal_id is None:
+            return
+        workspace = self._store.get(wanted.scope)
+        if workspace is not None and vantage.refused(self._store, call.vantage, workspace):
+            raise ArmError(
+                403,
+                "UserError",
+                f"Public network access is disabled for the workspace '{workspace.name}': call from a network with a "
+                "private endpoint to it (`python -m local env --inside VNET`).",
+            )
+        self.require(call.principal_id, wanted.operation, wanted.scope)
 
     def check_vault(self, principal: str, vault: Record, method: str, path: str) -> None:
         """Refuses a request to a vault's data that roles or, where the vault goes by them, access policies don't permit.

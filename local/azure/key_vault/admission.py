@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.azure.access import vantage
 from local.azure.errors import ArmError, bad_request
 from local.settings import TENANT_ID
 
@@ -21,7 +22,7 @@ def check(azure: Azure, call: Call) -> str:
 
     Raises:
         ArmError: 404 there is no such vault, 401 no valid token, 403 neither roles nor access policies permit it, 400 no
-            api-version.
+            api-version; also 403 where the vault's network rules keep the caller out.
     """
     vault = call.captured["vault"]
     records = azure.store.named(VAULT, vault)
@@ -35,6 +36,19 @@ def check(azure: Azure, call: Call) -> str:
         raise ArmError(401, "Unauthorized", error.message, headers={"WWW-Authenticate": challenge}) from None
     if not call.api_version:
         raise bad_request("api-version must be specified", code="BadParameter")
+    why = vantage.refused(azure.store, call.vantage, records[0], call.host)
+    if why:
+        message = (
+            "Public network access is disabled and request is not from a trusted service nor via an approved private link."
+            if why == "connection"
+            else "Client address is not authorized and caller is not a trusted service."
+        )
+        raise ArmError(
+            403,
+            "Forbidden",
+            f"{message}\r\nCaller: oid={claims['oid']}\r\nVault: {records[0].name}",
+            inner="ForbiddenByConnection" if why == "connection" else "ForbiddenByFirewall",
+        )
     azure.access.check_vault(claims["oid"], records[0], call.method, call.path)
     return vault
 

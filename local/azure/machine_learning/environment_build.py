@@ -132,13 +132,16 @@ def _usable(target: Path) -> bool:
     return (target / "environment.json").is_file() and (target / "bin" / "python").exists()
 
 
-def variables(azure: Azure, environment: Path, holder: tuple[str, str] | None) -> dict[str, str]:
+def variables(
+    azure: Azure, environment: Path, holder: tuple[str, str] | None, place: str = ""
+) -> dict[str, str]:
     """The variables of a process in an environment: it is first on PATH, and Azure is local Azure.
 
-    ``holder`` is the managed identity it runs as (principal and client id), if it has one.
+    ``holder`` is the managed identity it runs as (principal and client id), if it has one; ``place`` is where its requests
+    come from (``access.vantage``).
     """
     given = {name: value for name, value in azure.package_environment().items() if name not in _NOT_INHERITED}
-    given |= azure.instance_environment(holder)
+    given |= azure.instance_environment(holder, place)
     given["PATH"] = f"{environment / 'bin'}{os.pathsep}{given.get('PATH', os.defpath)}"
     given["VIRTUAL_ENV"] = str(environment)
     given["PYTHONUNBUFFERED"] = "1"

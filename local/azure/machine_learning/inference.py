@@ -16,10 +16,12 @@ import random
 import re
 import time
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from local.azure.access import vantage
 from local.azure.errors import ArmError
 from local.azure.machine_learning import endpoint_key, request_metric, serving
 from local.azure.machine_learning.duration import seconds
@@ -43,6 +45,9 @@ _NOT_RETURNED = frozenset(
 
 #: Whom a Microsoft Entra token for scoring must be for.
 _AUDIENCES = ("https://ml.azure.com",)
+
+#: A private endpoint of the workspace leads to its endpoints, whether the workspace itself is public or not.
+_CLOSED = {"publicNetworkAccess": "Disabled"}
 
 _log = logging.getLogger(__name__)
 _sessions: dict[int, ClientSession] = {}
@@ -85,6 +90,8 @@ async def _score(azure: Azure, call: Call) -> Answer:
     named = call.headers.get(_DEPLOYMENT_HEADER)
     name = named or pick(properties.get("traffic") or {}, _choice.random())
     deployment = azure.store.get(f"{endpoint.id}/deployments/{name}") if name is not None else None
+    if _kept_out(azure, endpoint, call):
+        return _text(403, "Public network access is disabled for this endpoint.", request)
     refusal = _refusal(azure, endpoint, call)
     if refusal is not None:
         answer = _text(401, refusal, request)
@@ -123,6 +130,15 @@ def _refusal(azure: Azure, endpoint: Record, call: Call) -> str | None:
     else:
         allowed = _may_score(azure, endpoint, call)
     return None if allowed else f"{prefix}_auth_access_denied"
+
+
+def _kept_out(azure: Azure, endpoint: Record, call: Call) -> bool:
+    """Whether the endpoint is private and the call comes from where the workspace has no private endpoint."""
+    workspace = azure.store.get(azure.parse(endpoint.id).parent)
+    if workspace is None or (endpoint.body.get("properties") or {}).get("publicNetworkAccess") != "Disabled":
+        return False
+    closed = replace(workspace, body={"properties": {**workspace.body["properties"], **_CLOSED}})
+    return bool(vantage.refused(azure.store, call.vantage, closed))
 
 
 def _may_score(azure: Azure, endpoint: Record, call: Call) -> bool:

@@ -116,6 +116,7 @@ async def perform(job: Job, work: Work, folder: Path) -> Mapping[str, Path]:
     """Runs a command and returns its outputs on this machine; the job's statuses follow. ``ArmError``: it failed."""
     azure = job.azure
     holder = run_identity.of_job(azure, job.record, job.properties)
+    place = run_identity.place_of_job(azure, job, job.properties)
     job.update(status=job_state.PREPARING)
     code, made = folder / "code", {name: folder / "outputs" / name for name in work.outputs}
     code.mkdir(parents=True)
@@ -130,7 +131,9 @@ async def perform(job: Job, work: Work, folder: Path) -> Mapping[str, Path]:
         job.update(status=job_state.RUNNING)
         places = {name: str(path) for name, path in made.items()}
         command = fill_command(work.command, inputs, places, job.name)
-        env = environment_build.variables(azure, environment, holder) | _variables(job, work, inputs, places)
+        env = environment_build.variables(azure, environment, holder, place) | _variables(
+            job, work, inputs, places
+        )
         await _process(job, command, code, env, work.timeout)
     job.update(status=job_state.FINALIZING)
     await _upload(job, work.outputs, made, run_identity.principal(holder, job.record))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.azure.access import instance_identity
+from local.azure.access import instance_identity, vantage
 from local.azure.access.storage_operation import blob
 from local.azure.blob import ACCOUNT
 from local.azure.errors import ArmError
@@ -38,6 +38,25 @@ def of_job(azure: Azure, record: Record, given: Mapping[str, Any]) -> Holder | N
         return None
     compute = azure.store.get(str(given.get("computeId") or ""))
     return instance_identity.holder(compute.body) if compute is not None else None
+
+
+def place_of_job(azure: Azure, job: Job, given: Mapping[str, Any]) -> str:
+    """The network a command's requests come from: its compute's subnet's, or its workspace's managed one."""
+    compute = azure.store.get(str(given.get("computeId") or ""))
+    properties: Mapping[str, Any] = ((compute.body if compute else {}).get("properties") or {}).get(
+        "properties"
+    ) or {}
+    subnet = str((properties.get("subnet") or {}).get("id") or "")
+    if subnet:
+        return f"{vantage.INSIDE}:{subnet.rpartition('/subnets/')[0]}"
+    return place_of_workspace(azure, job.workspace)
+
+
+def place_of_workspace(azure: Azure, workspace: str) -> str:
+    """The managed network of a workspace, if it has one; empty: the internet."""
+    record = azure.store.get(workspace)
+    managed = ((record.body["properties"] if record else {}).get("managedNetwork") or {}).get("isolationMode")
+    return f"{vantage.MANAGED}:{workspace}" if managed not in (None, "Disabled") else ""
 
 
 def principal(holder: Holder | None, job: Record) -> str | None:

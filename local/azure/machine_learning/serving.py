@@ -290,7 +290,8 @@ class Serving:
                 target="codeConfiguration.scoringScript",
             )
         holder = run_identity.of_endpoint(self._azure, self._azure.parse(wanted.id).parent)
-        env = environment_build.variables(self._azure, environment, holder)
+        place = run_identity.place_of_workspace(self._azure, wanted.workspace)
+        env = environment_build.variables(self._azure, environment, holder, place)
         env |= {
             "AML_APP_ROOT": str(code),
             "AZUREML_ENTRY_SCRIPT": wanted.script,
