@@ -180,7 +180,8 @@ class Network(pulumi.ComponentResource):
             public_ip_allocation_method=azure.IPAllocationMethod.STATIC,
             sku=azure.PublicIPAddressSkuArgs(name=azure.PublicIPAddressSkuName.STANDARD),
             tags=scope.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            # Azure writes the gateway that uses the address into it, and a refresh would take that for a change.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["natGateway"]),
         )
         return azure.NatGateway(
             f"{self._name}-gateway",

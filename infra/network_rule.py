@@ -79,7 +79,7 @@ COMPUTE_RULES: tuple[Rule, ...] = (
     Rule("allow-network", 100, "Inbound", "The nodes of a cluster talk to each other.", _NETWORK, _NETWORK),
     Rule("allow-probes", 110, "Inbound", "Azure's health probes.", "AzureLoadBalancer"),
     _nothing_else("Inbound"),
-    _out("allow-network", 100, _NETWORK, "*", "Private endpoints, and the nodes of a cluster."),
+    _out("allow-within-network", 100, _NETWORK, "*", "Private endpoints, and the nodes of a cluster."),
     _out("allow-entra", 110, "AzureActiveDirectory", "Tcp", "Tokens of managed identities.", "80", "443"),
     _out("allow-azureml", 120, "AzureMachineLearning", "Tcp", "Azure ML.", "443", "8787", "18881"),
     _out("allow-azureml-udp", 130, "AzureMachineLearning", "Udp", "Azure ML's way to the nodes.", "5831"),

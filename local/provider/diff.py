@@ -15,7 +15,7 @@ from local.provider.names import CREATE_BEFORE_DELETE, normal_location
 from local.provider.properties import Secret, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from local.provider.facts import ResourceFact
 
@@ -60,11 +60,16 @@ class Difference:
 
 
 def difference(
-    fact: ResourceFact, olds: Mapping[str, Any], news: Mapping[str, Any], state: Mapping[str, Any]
+    fact: ResourceFact,
+    olds: Mapping[str, Any],
+    news: Mapping[str, Any],
+    state: Mapping[str, Any],
+    ignored: Iterable[str] = (),
 ) -> Difference:
     """What the new inputs change; ``state`` are the old outputs.
 
-    An input that was left to Azure and is now set to what Azure chose doesn't replace the resource.
+    An input that was left to Azure and is now set to what Azure chose doesn't replace the resource. What is at or below an
+    ``ignored`` path (``tags``, ``subnets[*].etag``) is no change: a refresh asks so (pulumi-azure-native#405).
     """
     changes = [
         replace(change, replaces=False)
@@ -73,10 +78,19 @@ def difference(
         and _same(state.get(change.path), news.get(change.path))
         else change
         for change in sorted(_objects(fact.replace_keys, olds, news, "", ""), key=lambda c: c.path)
+        if not _ignored(change.path, ignored)
     ]
     remembered = olds.get(CREATE_BEFORE_DELETE)
     replaces = any(c.replaces for c in changes)
     return Difference(tuple(changes), not remembered if isinstance(remembered, bool) else replaces)
+
+
+def _ignored(path: str, ignored: Iterable[str]) -> bool:
+    for pattern in ignored:
+        exact = re.escape(pattern).replace(r"\[\*\]", r"\[\d+\]").replace(r"\*", r"[^.\[]+")
+        if re.match(rf"{exact}(?=$|[.\[])", path):
+            return True
+    return False
 
 
 def _objects(

@@ -171,7 +171,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if API_VERSION in state:
             olds.setdefault(API_VERSION, state[API_VERSION])
         fact = self._facts.resource(token_of(request.urn))
-        found = difference(fact, olds, from_struct(request.news), state)
+        found = difference(fact, olds, from_struct(request.news), state, request.ignoreChanges)
         return _DIFF(
             changes=_DIFF.DIFF_SOME if found.changes else _DIFF.DIFF_NONE,
             replaces=found.replaces,

@@ -183,3 +183,11 @@ def test_development_breaks_what_only_production_needs(dev):
     }
     assert found["endpoint-authentication"] == {"flight-delay-endpoint"}
     assert found["local-authentication"] == {"mlops-storage-account", "mlops-storage-lake"}
+
+
+@pytest.mark.parametrize("rules", [ENDPOINT_RULES, COMPUTE_RULES])
+def test_the_rules_of_a_security_group_have_names_and_priorities_of_their_own(rules):
+    names = [rule.name.lower() for rule in rules]
+    assert len(set(names)) == len(names)
+    places = [(rule.direction, rule.priority) for rule in rules]
+    assert len(set(places)) == len(places)

@@ -240,3 +240,11 @@ def test_a_refresh_of_an_unchanged_resource_leaves_the_inputs_alone(
 
 def test_a_secret_never_shows_in_a_representation():
     assert "hunter2" not in repr({"a": Secret("hunter2")})
+
+
+def test_what_is_at_or_below_an_ignored_path_is_no_change():
+    news = {**INPUTS, "tags": {"a": "2", "b": "3"}}
+    assert difference(ACCOUNT, INPUTS, news, {}).changed == ["tags"]
+    assert difference(ACCOUNT, INPUTS, news, {}, ["tags"]).changes == ()
+    left = difference(ACCOUNT, INPUTS, news, {}, ["tags.a", "tag"]).changes
+    assert [change.path for change in left] == ["tags.b"]
