@@ -90,6 +90,7 @@ MINIMAL: dict[str, Json] = {
             "status": "enabled",
         }
     },
+    "Microsoft.Authorization/variables": {"properties": {"columns": [{"columnName": "replay"}]}},
     "Microsoft.EventGrid/eventSubscriptions": _TO_QUEUE,
     "Microsoft.EventGrid/topics/eventSubscriptions": _TO_QUEUE,
     "Microsoft.EventGrid/domains/eventSubscriptions": _TO_QUEUE,

@@ -76,9 +76,9 @@ class Library:
             )
         others = [*known, *least] if isinstance(documented, dict) else [*least, *known]
         if isinstance(documented, dict):
-            shown = self.writable.of(kind, documented)
-            yield shown
-            yield from (over(shown, other) for other in [*least, *known, ANYTHING])
+            for shown in (self.writable.of(kind, documented), self.writable.of(kind, documented, known=True)):
+                yield shown
+                yield from (over(shown, other) for other in [*least, *known, ANYTHING])
         yield from others
         yield ANYTHING
         yield {"properties": {}}
