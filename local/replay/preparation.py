@@ -48,6 +48,8 @@ class Library:
 
     def __init__(self, examples: Iterable[Example], writable: Writable) -> None:
         self.writable = writable
+        #: whether bodies have what nobody says anything about, too
+        self.open = False
         self._puts: dict[str, list[Example]] = {}
         self._versions: dict[str, str] = {}
         for example in examples:
@@ -76,9 +78,9 @@ class Library:
             )
         others = [*known, *least] if isinstance(documented, dict) else [*least, *known]
         if isinstance(documented, dict):
-            for shown in (self.writable.of(kind, documented), self.writable.of(kind, documented, known=True)):
-                yield shown
-                yield from (over(shown, other) for other in [*least, *known, ANYTHING])
+            shown = (self.writable.open_of if self.open else self.writable.of)(kind, documented)
+            yield shown
+            yield from (over(shown, other) for other in [*least, *known, ANYTHING])
         yield from others
         yield ANYTHING
         yield {"properties": {}}

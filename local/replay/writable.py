@@ -1,9 +1,7 @@
 """What of a documented answer a client may send: the body with which a resource is made that the documentation only shows.
 
-A client may send what the table of ``local/provider`` calls an input of the type, and what a request of the replayed folder
-sends. It may not send what that table calls an output only, nor what an answer of the folder shows that its request didn't send,
-nor what Azure always computes itself. What nobody says anything about is sent: the documentation shows keys that one
-version of a type has and another lacks.
+For the types that the program deploys, the table of ``local/provider`` says which keys are inputs; for others, the
+requests of the replayed folder do, and where there are none, the names that Azure always computes itself are left out.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from local.provider.facts import Facts
+from local.replay.learning import WRITABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,23 +69,40 @@ class Writable:
                 if example.method == "PUT" and isinstance(example.answer, dict):
                     self._shown[kind] = _joined(self._shown.get(kind, {}), _tree(example.answer))
 
-    def of(self, resource_type: str, documented: Mapping[str, Any], *, known: bool = False) -> Json:
-        """``documented`` without what only Azure can set; ``known``: without what nobody says anything about, too."""
+    def of(self, resource_type: str, documented: Mapping[str, Any]) -> Json:
+        """``documented`` without what only Azure can set."""
         kind = resource_type.lower()
-        # A version takes what the thing it is a version of takes.
-        asked = _joined(self._asked.get(kind, {}), self._asked.get(kind.removesuffix("/versions"), {}))
-        sent: Tree = {**dict.fromkeys(("location", "tags")), **(asked or {})}
-        shown: Tree = self._shown.get(kind) or {}
-        for token in self._tokens.get(kind, []):
-            fact = self._facts.resource(token)
-            sent = _joined(sent, self._of_properties(fact.inputs, ()))
-            shown = _joined(shown, self._of_properties(fact.outputs, ()))
-        kept = _kept(documented, sent, _ANYTHING if known else shown)
+        if kind in self._tokens:
+            tree: Tree = {}
+            for token in self._tokens[kind]:
+                tree = _joined(tree, self._of_properties(self._facts.resource(token).inputs, ()))
+            tree = _joined(tree, WRITABLE.get(kind, {}))
+            kept = _kept(documented, _joined(tree, self._asked.get(kind, {})))
+        elif kind in self._asked:
+            # A version takes what the thing it is a version of takes.
+            tree = _joined(self._asked[kind], self._asked.get(kind.removesuffix("/versions"), {}))
+            tree = _joined(tree, dict.fromkeys(("location", "tags")))
+            # Network's read-only keys are few and known; its examples of requests show few of the others.
+            kept = _kept(documented, tree, more=kind.startswith("microsoft.network/"))
+        else:
+            kept = _without_computed(documented)
         return {
             key: value
             for key, value in kept.items()
             if key not in ("id", "name", "type", "etag", "systemData")
         }
+
+    def open_of(self, resource_type: str, documented: Mapping[str, Any]) -> Json:
+        """``documented`` with what nobody says anything about, too: a folder may have few requests of a type."""
+        kind = resource_type.lower()
+        sent: Tree = {**dict.fromkeys(("location", "tags")), **(self._asked.get(kind) or {})}
+        shown: Tree = self._shown.get(kind) or {}
+        for token in self._tokens.get(kind, []):
+            fact = self._facts.resource(token)
+            sent = _joined(sent, self._of_properties(fact.inputs, ()))
+            shown = _joined(shown, self._of_properties(fact.outputs, ()))
+        kept = _open(documented, sent, shown)
+        return {key: value for key, value in kept.items() if key not in ("id", "name", "type", "etag")}
 
     def _of_properties(self, properties: Properties, seen: tuple[str, ...]) -> Tree:
         tree: dict[str, Tree] = {}
@@ -147,27 +163,45 @@ def _joined(one: Tree, other: Tree) -> Tree:
     return joined
 
 
-def _kept(value: Any, sent: Tree, shown: Tree) -> Any:
-    """What of ``value`` may be sent: what is in ``sent``, and what neither ``shown`` nor ``COMPUTED`` says Azure sets."""
+def _kept(value: Any, tree: Tree, *, more: bool = False) -> Any:
+    """What of ``value`` is in ``tree``. A map with names of its own (tags) is one whose tree has none of its keys.
+
+    ``more``: also what isn't in ``tree``, unless it is computed.
+    """
     if isinstance(value, list):
-        return [_kept(item, sent, shown) for item in value]
-    if sent is _ANYTHING or not isinstance(value, dict):
+        return [_kept(item, tree, more=more) for item in value]
+    if tree is _ANYTHING or not isinstance(value, dict):
+        return value
+    known = {name.lower(): inner for name, inner in tree.items()}
+    return {
+        key: _kept(item, known[key.lower()], more=more) if key.lower() in known else _without_computed(item)
+        for key, item in value.items()
+        if key.lower() in known or (more and key not in COMPUTED - {"name"})
+    }
+
+
+def _open(value: Any, sent: Tree, shown: Tree) -> Any:
+    """What of ``value`` is in ``sent``, or neither in ``shown`` (what Azure answers of its own) nor in ``COMPUTED``."""
+    if isinstance(value, list):
+        return [_open(item, sent, shown) for item in value]
+    if sent is _ANYTHING or shown is _ANYTHING or not isinstance(value, dict):
         return value
     kept: Json = {}
     for key, item in value.items():
-        inner = shown.get(key, {}) if isinstance(shown, dict) else shown
         if key in sent:
-            kept[key] = _kept(item, sent[key], inner)
-        elif (
-            isinstance(shown, dict)
-            and key not in shown
-            and key
-            not in COMPUTED
-            - {
-                "id",
-                "name",
-                "type",
-            }
-        ):
-            kept[key] = _kept(item, {}, {})
+            kept[key] = _open(item, sent[key], shown.get(key, {}))
+        elif key not in shown and key not in COMPUTED - {"id", "name", "type"}:
+            kept[key] = _open(item, {}, {})
     return kept
+
+
+def _without_computed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_computed(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: _without_computed(item)
+            for key, item in value.items()
+            if key not in COMPUTED - {"id", "name", "type"}
+        }
+    return value
