@@ -305,6 +305,8 @@ class Preparation:
 
     async def before(self, path: str, action: str, asked: Any) -> None:
         """Does what must have been done to a resource before an action on it."""
+        if type_of(path) is None:
+            return
         parsed = parse(path)
         if steps := beforehand(parsed.type, action, asked):
             await self._bring_about(parsed, Arising(steps), asked)
