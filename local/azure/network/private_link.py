@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from local.azure.azure import Azure
 
 LISTS = ("privateLinkServiceConnections", "manualPrivateLinkServiceConnections")
+#: the etag, times and author of what is shown and not stored
+_UNSTORED = ("", "", "", "")
 _STATUSES = ("Approved", "Disconnected", "Pending", "Rejected")
 
 
@@ -364,10 +366,7 @@ def _resources(azure: Azure, call: Call, _records: list[Record]) -> list[Record]
                     "requiredZoneNames": target.zones_of(group),
                 }
             },
-            "",
-            "",
-            "",
-            "",
+            *_UNSTORED,
         )
         for group in target.groups
     ]
