@@ -199,9 +199,6 @@ def first_state(azure: Azure, connection: Json, *, manual: bool) -> Json:
     return {"status": "Pending", "description": "Awaiting approval", "actionsRequired": "None"}
 
 
-# --- what the target shows
-
-
 def _pairs(azure: Azure, target_id: str) -> list[tuple[Record, Json]]:
     """The endpoints that lead to a resource, each with its connection."""
     pairs = (
