@@ -205,6 +205,14 @@ MINIMAL: dict[str, Json] = {
             ]
         },
     },
+    "Microsoft.Network/publicIPPrefixes": {
+        **_IN,
+        "sku": {"name": "Standard"},
+        "properties": {"prefixLength": 30},
+    },
+    "Microsoft.Network/firewallPolicies/ruleCollectionGroups": {
+        "properties": {"priority": 100, "ruleCollections": []}
+    },
     "Microsoft.Network/networkSecurityGroups": {**_IN, "properties": {}},
     "Microsoft.Network/privateDnsZones": {"location": "global", "properties": {}},
     "Microsoft.Network/privateEndpoints": {
