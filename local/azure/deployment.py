@@ -13,27 +13,24 @@ Sources: REST reference "Deployments", Microsoft Learn "Azure Resource Manager d
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import uuid
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
+from local.azure.deployment_work import Work, reference, request, secure_values
 from local.azure.errors import ArmError, bad_request, unsupported
 from local.azure.logic.expression_parser import ExpressionError
 from local.azure.resource_id import RESOURCE_GROUP, parse
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType
 from local.azure.template import parameter
 from local.azure.template.duration import written
-from local.azure.template.plan import DEPLOYMENT, Plan, Planned, plan
-from local.azure.template.scope import Needed, NeededError, Scope
-from local.azure.template.unique import unique_string
+from local.azure.template.plan import DEPLOYMENT, Plan, plan
+from local.azure.template.scope import NeededError, Scope
 from local.settings import SUBSCRIPTION_ID, TENANT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from local.azure.azure import Azure
 
@@ -152,15 +149,11 @@ def _described(found: Plan, azure: Azure) -> Json:
             for namespace, kinds in providers.items()
         ],
         "dependencies": [
-            {"dependsOn": [_reference(by_key[key]) for key in sorted(one.depends)], **_reference(one)}
+            {"dependsOn": [reference(by_key[key]) for key in sorted(one.depends)], **reference(one)}
             for one in found.resources
             if one.depends
         ],
     }
-
-
-def _reference(one: Planned) -> Json:
-    return {"id": one.id, "resourceType": one.type, "resourceName": one.name}
 
 
 def _prepare(azure: Azure, resource_id: ResourceId, body: Json, _old: Record | None) -> Json:
@@ -208,155 +201,6 @@ def _view(_azure: Azure, _record: Record, body: Json, _api_version: str) -> Json
 # --- deploying
 
 
-@dataclass
-class _Work:
-    """One deployment under way."""
-
-    azure: Azure
-    record: Record
-    plan: Plan
-    known: dict[Needed, Any] = field(default_factory=dict[Needed, Any])
-    operations: list[Json] = field(default_factory=list[Json])
-
-    @property
-    def by(self) -> str:
-        """In whose name resources are made."""
-        return self.record.modified_by or self.record.created_by
-
-    async def run(self) -> None:
-        """Makes all resources, each when what it depends on is there.
-
-        Raises:
-            ArmError: one can't be made; what doesn't depend on it is made all the same.
-        """
-        done: set[str] = set()
-        waiting = list(self.plan.resources)
-        errors: list[ArmError] = []
-        while ready := [one for one in waiting if one.depends <= done]:
-            waiting = [one for one in waiting if one not in ready]
-            for one, error in zip(
-                ready, await asyncio.gather(*(self._deploy(one) for one in ready)), strict=True
-            ):
-                if error is None:
-                    done.add(one.key)
-                else:
-                    errors.append(error)
-        if errors:
-            raise ArmError(
-                409,
-                "DeploymentFailed",
-                "At least one resource deployment operation failed. Please list deployment operations for details.",
-                target=self.record.id,
-                details=[error.body()["error"] for error in errors],
-            )
-
-    async def _deploy(self, one: Planned) -> ArmError | None:
-        began = self.azure.now()
-        operation: Json = {
-            "id": f"{self.record.id}/operations/{unique_string(one.id).upper()}",
-            "operationId": unique_string(one.id).upper(),
-            "properties": {
-                "provisioningOperation": "Create",
-                "provisioningState": "Running",
-                "timestamp": began.isoformat(),
-                "duration": "PT0S",
-                "trackingId": str(uuid.uuid4()),
-                "targetResource": _reference(one),
-            },
-        }
-        self.operations.append(operation)
-        self._save()
-        answer: Answer | None = None
-        error: ArmError | None = None
-        try:
-            body = await self.evaluated(one.body)
-            answer = await request(self.azure, "PUT", one.id, one.api_version, body, by=self.by)
-        except ArmError as refused:
-            error = refused
-        operation["properties"] |= {
-            "provisioningState": "Succeeded" if error is None else "Failed",
-            "duration": written((self.azure.now() - began).total_seconds()),
-            "serviceRequestId": str(uuid.uuid4()),
-            "statusCode": "OK" if error is None else "Conflict" if error.status == 409 else "BadRequest",
-            **({"statusMessage": error.body()} if error is not None else {}),
-        }
-        if answer is not None and answer.status == 201:
-            operation["properties"]["statusCode"] = "Created"
-        self._save()
-        return error
-
-    async def evaluated(self, evaluate: Callable[[Scope], Any]) -> Any:
-        """A value of the template, with what it reads of other resources fetched.
-
-        Raises:
-            ArmError: 400, an expression fails; the error of what it reads.
-        """
-        while True:
-            try:
-                return evaluate(replace(self.plan.scope, known=self.known))
-            except NeededError as error:
-                self.known[error.needed] = await fetched(self.azure, error.needed, by=self.by)
-            except ExpressionError as error:
-                raise ArmError(
-                    400, "InvalidTemplate", f"Unable to process template language expressions: '{error}'"
-                ) from None
-
-    def _save(self) -> None:
-        current = self.azure.store.get(self.record.id)
-        if current is not None:
-            properties = {**current.body["properties"], "operations": self.operations}
-            self.azure.store.put(self.record.id, {**current.body, "properties": properties})
-
-
-async def request(
-    azure: Azure, method: str, path: str, api_version: str, body: Any = None, *, by: str
-) -> Answer:
-    """A request to Azure Resource Manager, followed to the end of its operation.
-
-    Raises:
-        ArmError: what it is refused with, or what its operation fails with.
-    """
-    answer = await azure.arm(method, path, {"api-version": api_version}, body, by=by)
-    _raise(answer)
-    url = answer.headers.get("Azure-AsyncOperation") or (
-        answer.headers.get("Location") if answer.status == 202 else None
-    )
-    while url:
-        parts = urlsplit(url)
-        status = await azure.arm("GET", parts.path, dict(parse_qsl(parts.query)), by=by)
-        _raise(status)
-        state = status.body.get("status") if isinstance(status.body, dict) else None
-        if state in ("Failed", "Canceled"):
-            error: Json = status.body.get("error") or {
-                "code": state,
-                "message": f"The operation ended as {state}.",
-            }
-            raise ArmError(409, error["code"], error["message"], details=error.get("details"))
-        if status.status != 202 and state in (None, "Succeeded"):
-            break
-        await asyncio.sleep(0.01)
-    return answer
-
-
-def _raise(answer: Answer) -> None:
-    if answer.status >= 400:
-        error = answer.body["error"]
-        raise ArmError(answer.status, error["code"], error["message"], details=error.get("details"))
-
-
-async def fetched(azure: Azure, needed: Needed, *, by: str) -> Any:
-    """What an expression needs of a resource.
-
-    Raises:
-        ArmError: it isn't there.
-    """
-    if not needed.action:
-        return (await request(azure, "GET", needed.resource, needed.api_version, by=by)).body
-    body = json.loads(needed.body) if needed.body else None
-    path = f"{needed.resource}/{needed.action}"
-    return (await request(azure, "POST", path, needed.api_version, body, by=by)).body
-
-
 def whole(azure: Azure, record: Record) -> Json:
     """A stored deployment's body as it was sent, secure parameters included."""
     properties = record.body["properties"]
@@ -374,7 +218,10 @@ def whole(azure: Azure, record: Record) -> Json:
 async def _settle(azure: Azure, record: Record) -> Json | None:
     began = azure.now()
     resource_id = parse(record.id)
-    work = _Work(azure, record, planned(azure, resource_id, whole(azure, record)))
+    body = whole(azure, record)
+    found = planned(azure, resource_id, body)
+    secrets = secure_values(body["properties"]["template"], found.parameters)
+    work = Work(azure, record, found, secrets=secrets)
     results: Json = {}
     try:
         await work.run()

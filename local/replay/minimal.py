@@ -37,6 +37,11 @@ MINIMAL: dict[str, Json] = {
             },
         }
     },
+    "Microsoft.Authorization/policyAssignments": {
+        "properties": {
+            "policyDefinitionId": "$subscription/providers/Microsoft.Authorization/policyDefinitions/replay"
+        }
+    },
     "Microsoft.Authorization/roleDefinitions": {
         "properties": {
             "roleName": "Replayed",
@@ -310,6 +315,46 @@ MINIMAL: dict[str, Json] = {
     "Microsoft.Storage/storageAccounts/blobServices/containers": {"properties": {}},
     "Microsoft.Storage/storageAccounts/queueServices/queues": {"properties": {}},
     "Microsoft.Storage/storageAccounts/fileServices/shares": {"properties": {}},
+    "Microsoft.Insights/myWorkbooks": {
+        **_IN,
+        "kind": "user",
+        "properties": {
+            "displayName": "Replayed",
+            "serializedData": "{}",
+            "category": "workbook",
+            "sourceId": "$group",
+        },
+    },
+    "Microsoft.Insights/webtests": {
+        **_IN,
+        "kind": "ping",
+        "properties": {
+            "SyntheticMonitorId": "replayed",
+            "Name": "replayed",
+            "Kind": "ping",
+            "Locations": [{"Id": "us-fl-mia-edge"}],
+            "Configuration": {"WebTest": "<WebTest />"},
+        },
+    },
+    "Microsoft.Network/serviceEndpointPolicies/serviceEndpointPolicyDefinitions": {
+        "properties": {
+            "service": "Microsoft.Storage",
+            "description": "Replayed",
+            "serviceResources": [
+                "$subscription",
+                "$group",
+                "$group/providers/Microsoft.Storage/storageAccounts/replaystorage",
+            ],
+        }
+    },
+    "Microsoft.Storage/storageAccounts/localUsers": {
+        "properties": {
+            "groupId": 2000,
+            "homeDirectory": "home",
+            "permissionScopes": [{"permissions": "r", "service": "file", "resourceName": "share"}],
+            "sshAuthorizedKeys": [{"description": "key", "key": "ssh-rsa keykeykeykeykey="}],
+        }
+    },
 }
 #: What makes a resource of a type that isn't above.
 ANYTHING: Json = {**_IN, "properties": {}}

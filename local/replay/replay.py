@@ -69,21 +69,24 @@ async def replay_one(world: World, library: Library, example: Example, terms: Te
         library.open = False
         verdict = again if again.judgement == "ok" else verdict
     if verdict.judgement == "wrong" and example.method == "PUT" and example.answer is not None:
-        again = await _attempt(world, library, example, terms, exists=True)
-        verdict = again if again.judgement == "ok" else verdict
+        for before in (example.answer, None):
+            again = await _attempt(world, library, example, terms, exists=True, before=before)
+            if again.judgement == "ok":
+                return again
     return verdict
 
 
 async def _attempt(
-    world: World, library: Library, example: Example, terms: Terms, *, exists: bool
+    world: World, library: Library, example: Example, terms: Terms, *, exists: bool, before: Any = None
 ) -> Verdict:
+    """One try. ``exists``: with the resource made first, as ``before`` shows it, or the least of its type."""
     world.clear()
     preparation = Preparation(world, library)
     target = aim(example.path)
     try:
         if exists and target.resource is not None:
             await preparation.parents(target.resource)
-            await preparation.make(target.resource, example.answer)
+            await preparation.make(target.resource, before)
         await _prepare(preparation, example, target)
         example = _renamed(example, preparation.names)
         target = aim(example.path)

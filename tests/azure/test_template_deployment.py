@@ -204,6 +204,52 @@ def test_a_deployment_at_the_subscription_makes_groups_and_deploys_into_them(loc
     assert (status, found["location"]) == (200, "westeurope")
 
 
+def test_a_secret_that_a_nested_template_got_is_blotted_out(local_azure: LocalAzure, group: str):
+    vault, secret = unique("kv-"), unique("s3cret-")
+    nested = template(
+        resources=[
+            {
+                "type": "Microsoft.KeyVault/vaults/secrets",
+                "apiVersion": "2024-11-01",
+                "name": f"{vault}/password",
+                "properties": {"value": "[concat('Bearer ', parameters('password'))]"},
+            }
+        ]
+    )
+    body = template(
+        resources=[
+            {
+                "type": "Microsoft.KeyVault/vaults",
+                "apiVersion": "2024-11-01",
+                "name": vault,
+                "location": "westeurope",
+                "properties": {
+                    "tenantId": local_azure.env["AZURE_TENANT_ID"],
+                    "sku": {"family": "A", "name": "standard"},
+                    "enableRbacAuthorization": True,
+                },
+            },
+            {
+                "type": "Microsoft.Resources/deployments",
+                "apiVersion": "2021-04-01",
+                "name": "nested",
+                "dependsOn": [vault],
+                "properties": {"mode": "Incremental", "template": nested},
+            },
+        ],
+        parameters={"password": {"type": "securestring"}},
+    )
+    _, ended = deploy(local_azure, group, body, parameters={"password": {"value": secret}})
+    assert ended["status"] == "Succeeded", ended
+    headers = {"Authorization": f"Bearer {local_azure.token('https://vault.azure.net/.default')}"}
+    url = f"https://{vault}.vault.azure.net/secrets/password?api-version=7.5"
+    assert local_azure.session.get(url, headers=headers, timeout=30).json()["value"] == f"Bearer {secret}"
+    path = f"{group}/providers/Microsoft.Resources/deployments/nested"
+    _, _, exported = local_azure.arm("POST", f"{path}/exportTemplate", api_version="2024-03-01")
+    assert exported["template"]["resources"][0]["properties"] == {"value": "Bearer ********"}
+    assert secret not in str(local_azure.arm("GET", path, api_version="2024-03-01")[2])
+
+
 def test_complete_mode_deletes_what_the_template_does_not_have(local_azure: LocalAzure):
     group, kept, gone = local_azure.group(), unique("st"), unique("st")
     deploy(local_azure, group, template(resources=[account(kept), account(gone)]))
