@@ -71,6 +71,7 @@ def main() -> None:
     root = Path(tempfile.mkdtemp(prefix="mlops-bench-"))
     # Local Azure reads where it is from the environment.
     os.environ["MLOPS_LOCAL_DIR"], os.environ["MLOPS_LOCAL_PORT"] = str(root / "local"), "0"
+    os.environ["MLOPS_LOCAL_SCHEDULES"] = "off"
     directory = LocalDir.find()
     service.start(directory)
     try:

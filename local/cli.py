@@ -267,6 +267,53 @@ def join_group(group: str, member: str) -> None:
         principal.join(principal.Client(directory), group, member)
 
 
+schedules = typer.Typer(help="Schedules of jobs and monitors: when they are due.", no_args_is_help=True)
+app.add_typer(schedules, name="schedule")
+
+
+@schedules.command("list")
+def list_schedules(*, as_json: AsJson = False) -> None:
+    """List schedules, and when each is due next."""
+    from local import principal, schedule  # noqa: PLC0415
+
+    with _told() as directory:
+        found = schedule.found(principal.Client(directory))
+        if as_json:
+            _print_json(found)
+            return
+        for one in found:
+            due = f"{one['next'][:16]}Z" if one["next"] else "never" if one["enabled"] else "off"
+            missed = f"  missed {one['missed'][:16]}Z: `schedule run` runs it" if one["missed"] else ""
+            last = f"  last {one['lastJob']}" if one["lastJob"] else ""
+            _console.print(f"{due:<18} {one['name']:<32} {one['action']}{last}{missed}", markup=False)
+
+
+@schedules.command("run")
+def run_schedules(
+    *,
+    at: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="What will have been due by then, e.g. 2026-12-01T06:00Z."),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Run what was due since it last ran, each schedule once. Exit code 1 if one can't be run."""
+    from local import principal, schedule  # noqa: PLC0415
+
+    with _told() as directory:
+        ran = schedule.run(principal.Client(directory), at)
+        if as_json:
+            _print_json(ran)
+        else:
+            for one in ran:
+                came = one.get("job") or f"can't be run: {one['error']}"
+                _console.print(f"{one['due'][:16]}Z  {one['name']}  {came}", markup=False)
+            if not ran:
+                _console.print("Nothing is due.")
+        if any("error" in one for one in ran):
+            raise typer.Exit(1)
+
+
 @app.command("federated-token")
 def federated_token(
     *,

@@ -26,6 +26,9 @@ if sys.dont_write_bytecode:
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(Path(sys.prefix) / "bytecode")
     sys.dont_write_bytecode = False
 
+# What tests deploy has schedules, and none may start by itself while other tests look: servers that commands start too.
+os.environ["MLOPS_LOCAL_SCHEDULES"] = "off"
+
 #: Files that take longest, longest first: begun last, one of them would be all that one of two workers has left to do.
 LONGEST = (
     "test_demo",

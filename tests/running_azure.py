@@ -150,7 +150,11 @@ def start_local_azure(directory: LocalDir) -> LocalAzure:
     """Starts a local Azure that ends with this process."""
     directory.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
-    environment |= {"MLOPS_LOCAL_DIR": str(directory.root), "MLOPS_LOCAL_PORT": "0"}
+    environment |= {
+        "MLOPS_LOCAL_DIR": str(directory.root),
+        "MLOPS_LOCAL_PORT": "0",
+        "MLOPS_LOCAL_SCHEDULES": "off",
+    }
     if tools := os.environ.get("MLOPS_TOOLS_DIR"):
         environment["MLOPS_TOOLS_DIR"] = tools
     log = directory.root / "server-output.log"

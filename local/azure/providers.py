@@ -104,6 +104,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.machine_learning.batch_endpoint",
     "local.azure.machine_learning.batch_deployment",
     "local.azure.machine_learning.schedule",
+    "local.azure.machine_learning.schedule_clock",
     "local.azure.machine_learning.discovery",
     "local.azure.machine_learning.job",
     "local.azure.machine_learning.batch_job",

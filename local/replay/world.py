@@ -161,7 +161,9 @@ async def world() -> AsyncGenerator[World]:
         directory = LocalDir(Path(folder) / "local")
         directory.root.mkdir(mode=0o700)
         directory.logs.mkdir(mode=0o700)
-        azure = server.LocalAzure(directory, {**os.environ, "MLOPS_LOCAL_PORT": "0"})
+        azure = server.LocalAzure(
+            directory, {**os.environ, "MLOPS_LOCAL_PORT": "0", "MLOPS_LOCAL_SCHEDULES": "off"}
+        )
         azure.children = _NoChildren()  # pyright: ignore[reportAttributeAccessIssue]
         azure.store.relax()
         _at_once(azure)

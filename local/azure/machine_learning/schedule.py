@@ -1,16 +1,16 @@
 """Schedules of jobs and model monitors: kept, checked, switched on and off, and run when they are triggered.
 
-Local Azure doesn't watch the clock: a schedule runs when its ``trigger`` action is called, whether it is on or off.
+``schedule_clock`` runs those that are on when they are due; ``trigger`` runs any at once, whether it is on or off.
 One that is on can't be deleted. Schedules that invoke batch endpoints are kept, and triggering one is refused; those that
 import data are refused.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request, unsupported
+from local.azure.machine_learning import due
 from local.azure.machine_learning.asset import WORKSPACE
 from local.azure.resource_type import Answer, ResourceType
 
@@ -26,11 +26,9 @@ _ACTIONS = {
     "CreateMonitor": "monitorDefinition",
     "InvokeBatchEndpoint": "endpointInvocationDefinition",
 }
-_FREQUENCIES = ("minute", "hour", "day", "week", "month")
-_CRON = re.compile(r"\S+(?: \S+){4}")
 
 
-def _prepare(_azure: Azure, _id: ResourceId, body: Json, old: Record | None) -> Json:
+def _prepare(azure: Azure, _id: ResourceId, body: Json, old: Record | None) -> Json:
     given = {key: value for key, value in (body.get("properties") or {}).items() if value is not None}
     action: Mapping[str, Any] = given.get("action") or {}
     kind = str(action.get("actionType", ""))
@@ -46,40 +44,40 @@ def _prepare(_azure: Azure, _id: ResourceId, body: Json, old: Record | None) -> 
     name = given.get("displayName")
     if before.get("displayName") and name and name != before["displayName"]:
         raise bad_request("The displayName of a schedule can't be changed.", target="properties.displayName")
-    return {
-        "properties": {
-            "description": None,
-            "tags": {},
-            "properties": {},
-            **given,
-            "displayName": name or before.get("displayName"),
-            "isEnabled": bool(given.get("isEnabled", True)),
-            "trigger": trigger(given.get("trigger") or {}),
-        }
+    properties = {
+        "description": None,
+        "tags": {},
+        "properties": {},
+        **given,
+        "displayName": name or before.get("displayName"),
+        "isEnabled": bool(given.get("isEnabled", True)),
+        "trigger": trigger(given.get("trigger") or {}),
     }
+    return {"properties": properties, "clock": _clock(azure, properties, old)}
 
 
 def trigger(given: Mapping[str, Any]) -> Json:
     """A trigger as it is stored; ``ArmError`` 400 if it is none."""
-    kind = str(given.get("triggerType", ""))
-    if kind == "Recurrence":
-        frequency = str(given.get("frequency", "")).lower()
-        if frequency not in _FREQUENCIES:
-            raise bad_request(
-                f"frequency is '{frequency}'; it must be one of {', '.join(_FREQUENCIES)}.",
-                target="properties.trigger.frequency",
-            )
-        if int(given.get("interval") or 0) < 1:
-            raise bad_request("interval must be 1 or more.", target="properties.trigger.interval")
-    elif kind == "Cron":
-        if _CRON.fullmatch(str(given.get("expression", ""))) is None:
-            raise bad_request(
-                f"'{given.get('expression')}' is no cron expression of five fields.",
-                target="properties.trigger.expression",
-            )
-    else:
-        raise bad_request(f"'{kind}' is no type of trigger.", target="properties.trigger.triggerType")
+    try:
+        due.check(given)
+    except due.TriggerError as error:
+        raise bad_request(str(error), target=f"properties.trigger.{error.target}") from None
     return {"timeZone": "UTC", "startTime": None, "endTime": None, **given}
+
+
+def _clock(azure: Azure, properties: Mapping[str, Any], old: Record | None) -> Json:
+    """Since when a schedule's times count: from its first day, from a new trigger, and anew when it is switched on."""
+    now = azure.now().isoformat()
+    kept: Json = dict((old.body.get("clock") or {}) if old else {})
+    before: Mapping[str, Any] = old.body["properties"] if old else {}
+    if not kept or before.get("trigger") != properties["trigger"]:
+        return {**kept, "made": now, "ran": now}
+    switched_on = properties["isEnabled"] and not before.get("isEnabled")
+    return {**kept, "ran": now} if switched_on else kept
+
+
+def _view(_azure: Azure, _record: Record, body: Json, _api_version: str) -> Json:
+    return {name: value for name, value in body.items() if name != "clock"}
 
 
 async def _settle(_azure: Azure, _record: Record) -> None:
@@ -125,6 +123,7 @@ TYPES = (
         settle=_settle,
         vanish=_vanish,
         guard_delete=_guard_delete,
+        view=_view,
         patch=False,
         operation=("mfeOperationsStatus", "schedule"),
         listing=_listing,
