@@ -79,7 +79,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     environ = {
         **clean_environment(os.environ),
         "MLOPS_LOCAL_DIR": str(root),
-        "MLOPS_LOCAL_PORT": "0", "MLOPS_LOCAL_SCHEDULES": "off",
+        "MLOPS_LOCAL_PORT": "0",
+        "MLOPS_LOCAL_SCHEDULES": "off",
         "MLOPS_ENGINE": "embedded",
     }
     return Deployed(root, environ)
