@@ -314,6 +314,38 @@ def run_schedules(
             raise typer.Exit(1)
 
 
+alerts = typer.Typer(help="Metric alerts: what fired, and checking the rules now.", no_args_is_help=True)
+app.add_typer(alerts, name="alerts")
+
+
+@alerts.command("run")
+def run_alerts(*, as_json: AsJson = False) -> None:
+    """Check all metric alert rules now, with what the current minute measured so far."""
+    from local import alert, principal  # noqa: PLC0415
+
+    with _told() as directory:
+        found = alert.check(principal.Client(directory))
+        if as_json:
+            _print_json(found)
+            return
+        for one in alert.lines(found) or ["There is no metric alert rule."]:
+            _console.print(one, markup=False)
+
+
+@alerts.command("list")
+def list_alerts(*, as_json: AsJson = False) -> None:
+    """List the alerts, the newest first, resolved ones too."""
+    from local import alert, principal  # noqa: PLC0415
+
+    with _told() as directory:
+        found = alert.everything(principal.Client(directory))
+        if as_json:
+            _print_json(found)
+            return
+        for one in [alert.line(one) for one in found] or ["No alert has fired."]:
+            _console.print(one, markup=False)
+
+
 @app.command("federated-token")
 def federated_token(
     *,

@@ -1,7 +1,7 @@
 """Microsoft.Insights/actionGroups: whom an alert tells.
 
-Scope: action groups with all their receivers. Omitted: nobody is told, since no alert fires; test notifications, subscribing
-and unsubscribing of receivers, tenant action groups.
+Scope: action groups with all their receivers. Whom they tell when a metric alert fires, and how, is in ``alert_notification``.
+Omitted: test notifications, subscribing and unsubscribing of receivers, tenant action groups.
 """
 
 from __future__ import annotations

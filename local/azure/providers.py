@@ -112,6 +112,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.machine_learning.serving",
     "local.azure.machine_learning.inference",
     "local.azure.machine_learning.request_metric",
+    "local.azure.metric_alert",
 )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from local.azure.azure import Azure
     from local.azure.resource_type import Call, Json, Record
 
-_NAMESPACE = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
+NAMESPACE = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 #: How long Azure Monitor keeps metrics.
 _RETENTION = timedelta(days=93)
 
@@ -164,8 +164,8 @@ def _endpoint(azure: Azure, call: Call) -> Record:
     endpoint = azure.store.get(call.captured["resource"])
     if endpoint is None:
         raise not_found(call.captured["resource"])
-    asked = next((text for name, text in call.query.items() if name.lower() == "metricnamespace"), _NAMESPACE)
-    if asked.lower() != _NAMESPACE.lower():
+    asked = next((text for name, text in call.query.items() if name.lower() == "metricnamespace"), NAMESPACE)
+    if asked.lower() != NAMESPACE.lower():
         raise unsupported(f"The metric namespace '{asked}' of an online endpoint")
     return endpoint
 
@@ -177,7 +177,7 @@ def _wanted(names: tuple[str, ...]) -> list[Metric]:
         if name.lower() in (other.lower() for other in _OTHERS):
             raise unsupported(f"The metric '{name}'")
         if name.lower() not in known:
-            provider, _, kind = _NAMESPACE.partition("/")
+            provider, _, kind = NAMESPACE.partition("/")
             valid = ",".join(sorted([*(metric.name for metric in METRICS), *_OTHERS]))
             raise ArmError(
                 400,
@@ -218,7 +218,7 @@ async def _metrics(azure: Azure, call: Call) -> Answer:
             }
             for metric in metrics
         ],
-        "namespace": _NAMESPACE,
+        "namespace": NAMESPACE,
         "resourceregion": endpoint.body["location"],
     }
     return Answer(200, body)
@@ -231,7 +231,7 @@ async def _definitions(azure: Azure, call: Call) -> Answer:
         {
             "id": f"{endpoint.id}/providers/microsoft.insights/metricdefinitions/{metric.name}",
             "resourceId": endpoint.id,
-            "namespace": _NAMESPACE,
+            "namespace": NAMESPACE,
             "category": "Traffic",
             "name": {"value": metric.name, "localizedValue": metric.display},
             "displayDescription": metric.description,
