@@ -10,6 +10,7 @@ import shlex
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import asdict
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from local import faults as fault_file
 from local import service
 from local.azure import activity_log
 from local.settings import LocalDir
@@ -95,7 +97,10 @@ def status(*, as_json: AsJson = False) -> None:
             details: dict[str, Any] = (
                 {**vars(running), "processes": service.processes(running)} if running else {}
             )
-            _print_json({"running": running is not None, "folder": str(directory.root), **details})
+            asked = asdict(fault_file.asked_for(directory))
+            _print_json(
+                {"running": running is not None, "folder": str(directory.root), "faults": asked, **details}
+            )
         elif running is None:
             _console.print("Local Azure is not running. Start it with `python -m local start`.", markup=False)
         else:
@@ -103,12 +108,47 @@ def status(*, as_json: AsJson = False) -> None:
                 f"Local Azure {running.version} is running on 127.0.0.1:{running.port} since {running.started[:19]}Z."
             )
             _console.print(f"Its data is in {directory.root}.", markup=False)
+            if (asked_for := fault_file.asked_for(directory)).active:
+                _console.print(
+                    f"It fails on request: {asked_for.sentence()}. End that: `python -m local faults --off`.",
+                    markup=False,
+                )
             for process in service.processes(running):
                 _console.print(
                     f"  {process['pid']:>8}  {process['memoryMb']:>5} MB  {process['command']}", markup=False
                 )
         if running is None:
             raise typer.Exit(3)
+
+
+@app.command()
+def faults(
+    rates: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KIND=RATE",
+            help="Fractions of requests: throttle, error, drop, lost; of long operations: slow, late; or all.",
+        ),
+    ] = None,
+    *,
+    seed: Annotated[int | None, typer.Option(help="The same seed, the same faults.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Only [METHOD ]HOST/PATH that match, e.g. 'PUT */vaults/*'."),
+    ] = None,
+    delay: Annotated[float | None, typer.Option(help="By how many seconds slow operations are late.")] = None,
+    retry_after: Annotated[int | None, typer.Option(help="Seconds that a throttled client waits.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="No faults.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make local Azure fail as a cloud does, at given rates; without arguments: show them."""
+    with _told() as directory:
+        settings = {"seed": seed, "delay": delay, "retry_after": retry_after, "only": only}
+        wanted = fault_file.change(directory, rates or [], settings, off=off)
+        if as_json:
+            _print_json(asdict(wanted))
+        else:
+            _console.print(f"Faults on request: {wanted.sentence()}.", markup=False)
 
 
 @app.command()

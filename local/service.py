@@ -292,7 +292,13 @@ def reset(directory: LocalDir) -> None:
     That is resources, blobs, environments, jobs, identity, CA and logs. The Pulumi state of the local stack stays.
     """
     stop(directory)
-    for path in (directory.database, directory.activity, directory.server, directory.identity):
+    for path in (
+        directory.database,
+        directory.activity,
+        directory.server,
+        directory.identity,
+        directory.faults,
+    ):
         for suffix in ("", "-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
     for folder in (

@@ -52,6 +52,11 @@ class LocalDir:
         return self.root / "server.json"
 
     @property
+    def faults(self) -> Path:
+        """JSON of the faults that ``python -m local faults`` asked for."""
+        return self.root / "faults.json"
+
+    @property
     def identity(self) -> Path:
         """JSON with the service principal's secret and the token signing key; owner only."""
         return self.root / "identity.json"

@@ -21,8 +21,10 @@ from local.azure import lock
 from local.azure.access import instance_identity
 from local.azure.arm import HOST as ARM
 from local.azure.errors import ArmError, unsupported
+from local.azure.fault import Fault
 from local.azure.machine_learning import registry_discovery
 from local.azure.resource_type import Answer, Call
+from local.azure.storage_data import failure as storage_failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from local.azure.activity_log import ActivityLog
     from local.azure.arm import Arm
     from local.azure.azure import Azure
+    from local.azure.fault_injection import FaultInjection
     from local.azure.resource_type import Route
     from local.azure.storage_data import StorageData
 
@@ -52,6 +55,7 @@ class Gateway:
         health: Mapping[str, Any],
         *,
         activity: ActivityLog,
+        faults: FaultInjection,
     ) -> None:
         self._azure = azure
         self._arm = arm
@@ -59,6 +63,7 @@ class Gateway:
         self._storage = storage
         self._health = health
         self._activity = activity
+        self._faults = faults
 
     async def handle(self, request: web.BaseRequest, vantage: str = "") -> web.StreamResponse:
         """Answers one request; ``vantage`` is where its connection comes from (``access.vantage``)."""
@@ -68,11 +73,21 @@ class Gateway:
         if not request.secure:
             return self._plain(request)
         host = request.host.lower().removesuffix(":443")
+        met = self._faults.request(request.method, host, request.path)
+        if met is not None and met[0] is Fault.DROP:
+            return _abort(request)
+        refused = met is not None and met[0] in (Fault.THROTTLE, Fault.ERROR)
+        lost = met is not None and met[0] is Fault.LOST
         if self._storage.serves(host):
-            return await self._storage.handle(request, host, vantage)
+            if met is not None and refused:
+                return storage_failure(request, self._faults.refusal(*met, storage=True))
+            return await self._storage.handle(request, host, vantage, lost=lost)
         call = replace(await self._read(request, host), vantage=vantage)
+        if met is not None and refused:
+            error = self._faults.refusal(*met, storage=False)
+            return _write(call, Answer(error.status, error.body(), error.headers))
         answer = await self.answer(call)
-        return _write(call, answer)
+        return _abort(request) if lost else _write(call, answer)
 
     def _plain(self, request: web.BaseRequest) -> web.Response:
         if request.path == instance_identity.PATH and request.method == "GET":
@@ -195,6 +210,13 @@ def _acknowledge(request: web.BaseRequest) -> None:
         # The client may be gone already.
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+def _abort(request: web.BaseRequest) -> web.Response:
+    """Ends the connection without an answer; what is returned goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
 
 
 def _complete(call: Call, claims: Mapping[str, Any] | None, captured: Mapping[str, str]) -> Call:

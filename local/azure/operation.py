@@ -45,13 +45,16 @@ class Operations:
         store: SqliteStore,
         catalog: Catalog,
         spawn: Callable[[str, Awaitable[None]], asyncio.Task[None]],
+        *,
         ended: Callable[[str, str, Mapping[str, Any] | None], object],
+        strike: Callable[[Operation], Awaitable[None]],
     ) -> None:
         self._azure = azure
         self._store = store
         self._catalog = catalog
         self._spawn = spawn
         self._ended = ended
+        self._strike = strike
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     # --- beginning
@@ -105,6 +108,7 @@ class Operations:
             self._store.end(operation.id, "Succeeded" if gone else "Canceled", error)
             return
         try:
+            await self._strike(operation)
             if operation.kind == "delete":
                 await self.vanish(record)
                 with self._store.transaction():

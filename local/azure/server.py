@@ -31,6 +31,7 @@ from local.azure.blob import AzuriteBlobs
 from local.azure.catalog import Catalog
 from local.azure.child import LeashedChildren
 from local.azure.errors import ArmError
+from local.azure.fault_injection import FaultInjection
 from local.azure.operation import Operations
 from local.azure.resource_id import parse
 from local.azure.resource_type import Answer, Call
@@ -76,14 +77,19 @@ class LocalAzure:
         self.children = LeashedChildren()
         self.catalog = Catalog(providers.load())
         self.activity = ActivityLog(directory.activity)
-        self.operations = Operations(self, self.store, self.catalog, self._spawn, self.activity.ended)
+        faults = FaultInjection(directory.faults)
+        self.operations = Operations(
+            self, self.store, self.catalog, self._spawn, ended=self.activity.ended, strike=faults.strike
+        )
         found_subscription(self.store)
         self.access = Authorizer(self, self.store, self.catalog)
         self.storage = StorageData(self.azurite, self.blobs, self.store, self.identity, self.access)
         arm = Arm(self, self.store, self.catalog, self.operations)
         health = {"service": "local-azure", "version": VERSION, "pid": os.getpid()}
         routes = (*identity.ROUTES, *self.catalog.routes)
-        self.gateway = gateway.Gateway(self, arm, routes, self.storage, health, activity=self.activity)
+        self.gateway = gateway.Gateway(
+            self, arm, routes, self.storage, health, activity=self.activity, faults=faults
+        )
 
     def now(self) -> datetime:
         """The current time, aware, in UTC."""

@@ -93,18 +93,22 @@ class StorageData:
         """Whether a host is a storage account's."""
         return _HOST.fullmatch(host) is not None
 
-    async def handle(self, request: web.BaseRequest, host: str, place: str = "") -> web.StreamResponse:
-        """Answers one request."""
+    async def handle(
+        self, request: web.BaseRequest, host: str, place: str = "", *, lost: bool = False
+    ) -> web.StreamResponse:
+        """Answers one request; ``lost``: does what is asked and ends the connection without an answer."""
         found = _HOST.fullmatch(host)
         assert found is not None  # noqa: S101 (the caller saw to it)
         try:
             self._check_vantage(place, found["account"], host)
-            return await self._forward(request, found["account"], found["service"], found["way"] or "")
+            return await self._forward(
+                request, found["account"], found["service"], found["way"] or "", lost=lost
+            )
         except ArmError as error:
-            return _failure(request, error)
+            return failure(request, error)
         except aiohttp.ClientError as error:
             logger.warning("%s %s failed: %s", request.method, request.rel_url.raw_path, error)
-            return _failure(request, ArmError(503, "ServerBusy", f"Azurite did not answer: {error}"))
+            return failure(request, ArmError(503, "ServerBusy", f"Azurite did not answer: {error}"))
 
     def _check_vantage(self, place: str, account: str, host: str) -> None:
         """Refuses what the account's network rules keep out (403 ``AuthorizationFailure``)."""
@@ -117,7 +121,7 @@ class StorageData:
                 )
 
     async def _forward(
-        self, request: web.BaseRequest, account: str, service: str, way: str
+        self, request: web.BaseRequest, account: str, service: str, way: str, *, lost: bool
     ) -> web.StreamResponse:
         records = self._store.named(ACCOUNT, account)
         if not records:
@@ -153,18 +157,12 @@ class StorageData:
         async with self._session.request(
             request.method, url, headers=headers, data=body, allow_redirects=False
         ) as upstream:
-            response = web.StreamResponse(status=upstream.status, reason=upstream.reason)
-            for name, value in upstream.headers.items():
-                if name.lower() not in _HOP:
-                    response.headers.add(name, value)
             if upstream.status in (201, 202, 204):
                 self._follow(request, records[0], known, upstream.headers)
-            await response.prepare(request)
-            if request.method != "HEAD":
-                async for chunk in upstream.content.iter_chunked(_CHUNK):
-                    await response.write(chunk)
-            await response.write_eof()
-            return response
+            if lost and request.transport is not None:
+                request.transport.abort()
+                return web.Response(status=500)
+            return await _relay(request, upstream)
 
     def _authorize(
         self, request: web.BaseRequest, account: Record, service: Service, headers: dict[str, str]
@@ -281,7 +279,22 @@ class StorageData:
             self._store.delete(resource_id)
 
 
-def _failure(request: web.BaseRequest, error: ArmError) -> web.Response:
+async def _relay(request: web.BaseRequest, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+    """Passes Azurite's answer on."""
+    response = web.StreamResponse(status=upstream.status, reason=upstream.reason)
+    for name, value in upstream.headers.items():
+        if name.lower() not in _HOP:
+            response.headers.add(name, value)
+    await response.prepare(request)
+    if request.method != "HEAD":
+        async for chunk in upstream.content.iter_chunked(_CHUNK):
+            await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+def failure(request: web.BaseRequest, error: ArmError) -> web.Response:
+    """The answer to a request that failed."""
     body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>'
     headers = {"x-ms-error-code": error.code, "Content-Type": "application/xml", **error.headers}
     # What the client still sends of its body must not be read as its next request.

@@ -91,6 +91,19 @@ def running(_used: Shell) -> Shell:
     return _used
 
 
+def test_faults_are_asked_for_shown_and_ended(shell: Shell) -> None:
+    assert (
+        json.loads(shell.run("faults", "all=0.2", "--seed", "7", "--only", "PUT *", "--json").stdout)["late"]
+        == 0.1
+    )
+    shown = "Faults on request: throttle 0.05, error 0.05, drop 0.05, lost 0.05, slow 0.1, late 0.1 (seed 7; only PUT *)."
+    assert shell.run("faults").stdout.strip() == shown
+    assert json.loads(shell.run("status", "--json").stdout)["faults"]["seed"] == 7
+    assert "write KIND=RATE" in shell.refused("faults", "everything")
+    assert shell.run("faults", "--off").stdout.strip() == "Faults on request: none."
+    assert not shell.dir.faults.exists()
+
+
 def test_start_status_env_stop_and_reset(shell: Shell) -> None:
     started = json.loads(shell.run("start", "--json").stdout)
     assert started["running"]
