@@ -82,7 +82,10 @@ IDENTITY_ROLES: dict[Purpose, tuple[tuple[Role, Target], ...]] = {
 #: What starting a retraining needs. No built-in role submits jobs with less.
 RETRAINING_ROLES: dict[Literal["job", "github"], tuple[tuple[Role, Target], ...]] = {
     "job": (
-        (Role.STORAGE_BLOB_DATA_CONTRIBUTOR, "claims"),
+        # A job on serverless compute has its data as whoever submits it (Microsoft Learn, "Model training on serverless
+        # compute"): it reads data from the lake, and writes models. The claims are in the same account.
+        (Role.STORAGE_BLOB_DATA_CONTRIBUTOR, "storage"),
+        (Role.STORAGE_BLOB_DATA_READER, "lake"),
         (Role.AZUREML_DATA_SCIENTIST, "workspace"),
     ),
     "github": (

@@ -66,6 +66,7 @@ class Platform(pulumi.ComponentResource):
     event_topic_name: pulumi.Output[str]
     storage_id: pulumi.Output[str]
     storage_name: pulumi.Output[str]
+    lake_id: pulumi.Output[str]
     vault_id: pulumi.Output[str]
     scope: Scope
     data: Data
@@ -230,6 +231,7 @@ class Platform(pulumi.ComponentResource):
         self.model_queue_name = events.model_queue_name
         self.event_topic_name = events.topic_name
         self.storage_id, self.storage_name = storage.account_id, storage.account_name
+        self.lake_id = storage.lake_id
         self.vault_id = vault.id
         self.scope = scope
         self.register_outputs(

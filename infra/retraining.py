@@ -77,6 +77,7 @@ class RetrainingInputs:
     scope: Scope
     workspace_id: pulumi.Output[str]
     storage_id: pulumi.Output[str]
+    lake_id: pulumi.Output[str]
     storage_name: pulumi.Output[str]
     vault_id: pulumi.Output[str]
     key_vault_name: pulumi.Output[str]
@@ -135,6 +136,8 @@ class Retraining(pulumi.ComponentResource):
         )
         targets: dict[Target, pulumi.Output[str]] = {
             "claims": claims.id,
+            "storage": platform.storage_id,
+            "lake": platform.lake_id,
             "workspace": platform.workspace_id,
             "vault": platform.vault_id,
         }

@@ -34,7 +34,7 @@ def test_each_model_has_a_loop_with_its_monitor_schedule_and_cool_down(recording
 def test_the_logic_app_waits_for_its_roles_and_the_subscription_for_the_logic_app(recording):
     app = recording.one("flight-delay-retraining-logic-app")
     granted = {name for name in recording.needs(app) if name.startswith("flight-delay-retraining-access-")}
-    assert len(granted) == 2
+    assert len(granted) == 3
     subscription = recording.one("flight-delay-retraining-subscription")
     assert {app.name, "flight-delay-monitor"} <= recording.needs(subscription)
 

@@ -51,6 +51,7 @@ class LoopStack(Stack):
             "group": workspace.resource_group,
             "workspace_id": workspace.id,
             "storage_id": f"{accounts}/{workspace.storage_account}",
+            "lake_id": f"{accounts}/{workspace.storage_account}",
             "storage_name": workspace.storage_account,
             "vault_id": f"{workspace.group_id}/providers/Microsoft.KeyVault/vaults/{workspace.vault}",
             "key_vault_name": workspace.vault,
@@ -120,7 +121,8 @@ def test_the_identity_has_the_roles_that_starting_a_job_needs_and_no_other(stack
         and one["inputs"]["principalId"] == principal
     }
     assert granted == {
-        ("ba92f5b4-2d11-453d-a403-e96b0029c9fe", "containers"),
+        ("ba92f5b4-2d11-453d-a403-e96b0029c9fe", "storageAccounts"),
+        ("2a2b9908-6ea1-4ae2-8e65-a410df84e7d1", "storageAccounts"),
         ("f6c7c914-8db3-469d-8ca1-694a8f32e121", "workspaces"),
     }
 
