@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _PAGE = 200
 _CATEGORIES = ("Administrative", "Security", "ServiceHealth", "Alert", "Recommendation", "Policy", "Autoscale", "ResourceHealth")  # fmt: skip
-_TERM = re.compile(r"(\w+)\s+(eq|ge|le|gt|lt)\s+'([^']*)'", re.IGNORECASE)
+#: Times may be without quotes: so the Azure CLI sends them.
+_TERM = re.compile(r"(\w+)\s+(eq|ge|le|gt|lt)\s+(?:'([^']*)'|(\d{4}-[^\s']+))", re.IGNORECASE)
 _FIELDS: dict[str, Callable[[Json], str]] = {
     "eventtimestamp": lambda event: event["eventTimestamp"],
     "resourcegroupname": lambda event: event.get("resourceGroupName", ""),
@@ -57,7 +58,7 @@ def passes(text: str) -> Callable[[Json], bool]:
     """
     terms = _TERM.findall(text)
     left = re.sub(r"\band\b|\s", "", _TERM.sub("", text), flags=re.IGNORECASE)
-    unknown = [field for field, _, _ in terms if field.lower() not in _FIELDS]
+    unknown = [field for field, *_ in terms if field.lower() not in _FIELDS]
     if left or unknown:
         raise bad_request(
             f"The $filter '{text}' isn't understood; join terms such as \"eventTimestamp ge '2026-01-01T00:00:00Z'\" by 'and' "
@@ -67,8 +68,8 @@ def passes(text: str) -> Callable[[Json], bool]:
 
     def holds(event: Json) -> bool:
         return all(
-            _COMPARISONS[comparison.lower()](_FIELDS[field.lower()](event).lower(), wanted.lower())
-            for field, comparison, wanted in terms
+            _COMPARISONS[comparison.lower()](_FIELDS[field.lower()](event).lower(), (wanted or time).lower())
+            for field, comparison, wanted, time in terms
         )
 
     return holds

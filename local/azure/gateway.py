@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from local.azure import lock
+from local.azure import cloud_metadata, lock
 from local.azure.access import instance_identity
 from local.azure.arm import HOST as ARM
 from local.azure.errors import ArmError, unsupported
@@ -140,7 +140,10 @@ class Gateway:
 
     async def _dispatch(self, call: Call) -> Answer:
         claims: dict[str, Any] | None = None
-        if call.host == ARM:
+        if call.host == ARM and call.path.lower().rstrip("/") != cloud_metadata.PATH:
+            if "//" in call.path:
+                # `az resource` leaves the parent's place empty, and Azure doesn't mind.
+                call = replace(call, path=re.sub("/{2,}", "/", call.path))
             claims = self._check(call)
             if not call.api_version:
                 raise ArmError(

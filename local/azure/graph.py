@@ -1,7 +1,7 @@
 """Microsoft Graph on ``graph.microsoft.com``: as much of the directory as role assignments need.
 
 Scope: applications, service principals (managed identities too), users and groups: list with ``$filter`` (``eq`` and
-``startswith`` on ``appId``, ``displayName``, ``id``, ``userPrincipalName``), get, create, delete; ``addPassword``; members
+``startswith`` on ``appId``, ``displayName``, ``id``, ``userPrincipalName``), get, create, delete; ``addPassword`` and ``removePassword``; members
 of groups; ``directoryObjects/getByIds``: what ``az ad`` and ``az role assignment create --assignee`` ask for. Only the
 service principal of ``python -m local env`` may change the directory, everybody signed in may read it. Omitted: every other
 path and property (501, or ignored where Graph ignores them), ``/me``, certificates, owners, application permissions.
@@ -45,7 +45,15 @@ def _view(principal: Principal, collection: str) -> Json:
     name = principal.name
     match collection:
         case "applications":
-            return {"id": principal.application_id, "appId": principal.client_id, "displayName": name}
+            # The service principal of `local env` has its secret from local Azure itself: the directory shows none.
+            passwords = [{"keyId": principal.object_id, "displayName": None}] if principal.secret_hash else []
+            return {
+                "id": principal.application_id,
+                "appId": principal.client_id,
+                "displayName": name,
+                "passwordCredentials": passwords,
+                "keyCredentials": [],
+            }
         case "serviceprincipals":
             return {
                 "id": principal.object_id,
@@ -170,6 +178,17 @@ async def _add_password(azure: Azure, call: Call) -> Answer:
     )
 
 
+async def _remove_password(azure: Azure, call: Call) -> Answer:
+    _may_change(call)
+    principal = _made(azure, call.captured["id"])
+    if str(_body(call).get("keyId") or "").lower() != principal.object_id or not principal.secret_hash:
+        raise bad_request(
+            f"No password credential has the keyId '{_body(call).get('keyId')}'.", code="Request_BadRequest"
+        )
+    directory.put(azure.store, replace(principal, secret_hash=""))
+    return Answer(204)
+
+
 async def _members(azure: Azure, call: Call) -> Answer:
     group = _made(azure, call.captured["id"])
     if call.method == "GET":
@@ -244,6 +263,7 @@ ROUTES: tuple[Any, ...] = (
     _route(_COLLECTION, _collection, "GET", "POST"),
     _route(rf"{_COLLECTION}(/(?P<id>[^/()]+)|\(appId='(?P<app>[^']+)'\))", _object, "GET", "PATCH", "DELETE"),
     _route(r"/(applications|servicePrincipals|users)/(?P<id>[^/]+)/addPassword", _add_password, "POST"),
+    _route(r"/(applications|servicePrincipals|users)/(?P<id>[^/]+)/removePassword", _remove_password, "POST"),
     _route(r"/groups/(?P<id>[^/]+)/members(/\$ref)?", _members, "GET", "POST"),
     _route(r"/groups/(?P<id>[^/]+)/members/(?P<member>[^/]+)/\$ref", _members, "DELETE"),
     _route(r"/directoryObjects/getByIds", _by_ids, "POST"),

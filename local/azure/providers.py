@@ -113,6 +113,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.machine_learning.inference",
     "local.azure.machine_learning.request_metric",
     "local.azure.metric_alert",
+    "local.azure.cloud_metadata",
 )
 
 
