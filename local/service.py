@@ -295,6 +295,7 @@ def reset(directory: LocalDir) -> None:
     for path in (
         directory.database,
         directory.activity,
+        directory.tracking,
         directory.server,
         directory.identity,
         directory.faults,

@@ -47,6 +47,11 @@ class LocalDir:
         return self.root / "activity.db"
 
     @property
+    def tracking(self) -> Path:
+        """What runs logged with MLflow, in SQLite."""
+        return self.root / "tracking.db"
+
+    @property
     def server(self) -> Path:
         """JSON of the running server: ``pid``, ``port``, ``started``, ``version``."""
         return self.root / "server.json"

@@ -109,6 +109,8 @@ MODULES: tuple[str, ...] = (
     "local.azure.machine_learning.job",
     "local.azure.machine_learning.batch_job",
     "local.azure.machine_learning.run_history",
+    "local.azure.machine_learning.tracking",
+    "local.azure.machine_learning.run_artifact",
     "local.azure.machine_learning.serving",
     "local.azure.machine_learning.inference",
     "local.azure.machine_learning.request_metric",

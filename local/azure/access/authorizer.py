@@ -11,7 +11,7 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING
 
-from local.azure.access import directory, vantage, vault_operation
+from local.azure.access import directory, run_token, vantage, vault_operation
 from local.azure.access.operation import demand, workspace_demand
 from local.azure.access.permission import Permission, allows
 from local.azure.errors import ArmError
@@ -120,7 +120,8 @@ class Authorizer:
                 f"Public network access is disabled for the workspace '{workspace.name}': call from a network with a "
                 "private endpoint to it (`python -m local env --inside VNET`).",
             )
-        self.require(call.principal_id, wanted.operation, wanted.scope)
+        if not run_token.permits(call.principal_id, call.path, wanted.scope):
+            self.require(call.principal_id, wanted.operation, wanted.scope)
 
     def check_vault(self, principal: str, vault: Record, method: str, path: str) -> None:
         """Refuses a request to a vault's data that roles or, where the vault goes by them, access policies don't permit.

@@ -14,7 +14,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request, conflict, unsupported
-from local.azure.machine_learning import job_run, job_state, pipeline, run_identity
+from local.azure.machine_learning import job_run, job_state, pipeline, run_identity, tracking_store
 from local.azure.machine_learning.asset import has
 from local.azure.machine_learning.job_state import JOB, Job
 from local.azure.machine_learning.pipeline_run import PipelineRun
@@ -216,8 +216,10 @@ def _guard_delete(_azure: Azure, record: Record) -> None:
 
 
 async def _vanish(azure: Azure, record: Record) -> None:
+    tracking_store.of(azure).forget(record.id)
     for child in children(azure, record):
         azure.store.delete(child.id)
+        tracking_store.of(azure).forget(child.id)
         job_run.log_path(azure, child.name).unlink(missing_ok=True)
     job_run.log_path(azure, record.name).unlink(missing_ok=True)
 
@@ -264,7 +266,9 @@ def _listing(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
 async def start(azure: Azure) -> None:
     """Ends the records of jobs that a stop interrupted."""
     for record in azure.store.of_type(JOB):
-        ended = record.body["properties"]["status"] in job_state.TERMINAL
+        # A run that a client tracks goes on wherever that client runs.
+        tracked = (record.body.get("run") or {}).get("tracked")
+        ended = tracked or record.body["properties"]["status"] in job_state.TERMINAL
         if not ended and record.id.lower() not in _submitted:
             Job(azure, record.id).update(status=job_state.FAILED, error=_INTERRUPTED)
             await job_run.clean(azure.directory.jobs / record.name)

@@ -19,20 +19,25 @@ if TYPE_CHECKING:
 _PREFIX = "Microsoft.MachineLearningServices"
 
 
+def experiment_id(workspace: str, experiment: str) -> str:
+    """The id of an experiment, by its name."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{workspace}/{experiment}".lower()))
+
+
 def publish(azure: Azure, workspace: str, job: Record) -> None:
     """Publishes the status that a job has just got."""
     properties: Mapping[str, Any] = job.body["properties"]
     experiment = str(properties.get("experimentName"))
-    experiment_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{workspace}/{experiment}".lower()))
+    number = experiment_id(workspace, experiment)
     data: Json = {
-        "ExperimentId": experiment_id,
+        "ExperimentId": number,
         "ExperimentName": experiment,
         "RunId": job.name,
         "RunType": "azureml.PipelineRun" if properties["jobType"] == "Pipeline" else "azureml.scriptrun",
         "RunTags": dict(properties.get("tags") or {}),
         "RunProperties": dict(properties.get("properties") or {}),
     }
-    subject = f"experiments/{experiment_id}/runs/{job.name}"
+    subject = f"experiments/{number}/runs/{job.name}"
     status = str(properties["status"])
     changed = {**data, "RunStatus": status}
     event_grid.publish(azure, workspace, f"{_PREFIX}.RunStatusChanged", subject, changed)

@@ -21,6 +21,7 @@ from local.azure.machine_learning import (
     environment_build,
     job_state,
     run_identity,
+    tracking,
 )
 from local.azure.machine_learning.duration import seconds
 from local.azure.machine_learning.model_server import tail
@@ -172,6 +173,7 @@ def _variables(job: Job, work: Work, inputs: Mapping[str, str], places: Mapping[
         "AZUREML_ARM_RESOURCEGROUP": workspace.resource_group or "",
         "AZUREML_ARM_WORKSPACE_NAME": workspace.name,
         "AZUREML_ARM_PROJECT_NAME": work.experiment,
+        **tracking.variables(job),
         **{f"AZURE_ML_INPUT_{name}": value for name, value in inputs.items()},
         **{f"AZURE_ML_OUTPUT_{name}": value for name, value in places.items()},
         **work.variables,
