@@ -112,7 +112,17 @@ class Resources:
         for path in fact.maintained:
             if wire.at_path(body, path) is None:
                 wire.put_path(body, path, [])
-        return await self._put(fact, inputs, given, body, seconds)
+        try:
+            return await self._put(fact, inputs, given, body, seconds)
+        except ArmRequestError as error:
+            if 0 < error.status < 500 and error.status not in (408, 429):
+                raise
+            # Nobody said whether it was done. It wasn't there before: if it is now, it is this create's, and would be a
+            # leak that the next create refuses to adopt.
+            found = None if fact.singleton else await self._read_quietly(address, fact)
+            if found is None:
+                raise
+            raise InitError(_id(found, address), self._outputs(fact, found, inputs), str(error)) from error
 
     async def recover(self, fact: ResourceFact, inputs: Json) -> tuple[str, Json] | None:
         """What an interrupted ``create`` of these inputs made: id and outputs once Azure is done with it, or None.

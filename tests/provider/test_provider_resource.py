@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from stub_arm import MANAGEMENT, serving
 
+from local.provider.arm_client import ArmRequestError
 from local.provider.facts import Facts
 from local.provider.properties import UNKNOWN, Secret
 from local.provider.resource import ExistsError, InitError, Resources
@@ -152,6 +153,25 @@ def test_what_azure_accepted_and_then_failed_is_reported_with_its_state():
                 await Resources(FACTS, client, "s").create(VAULT, VAULT_INPUTS)
             assert caught.value.resource_id == VAULT_PATH
             assert caught.value.outputs["name"] == "v"
+
+    asyncio.run(scenario())
+
+
+def test_a_create_whose_answers_are_all_lost_is_not_leaked():
+    async def scenario():
+        async with serving() as (arm, client):
+            # Not there, then made by a PUT that answers with failures alone.
+            made = {"id": VAULT_PATH, "name": "v", "location": "westeurope"}
+            failed = (503, {}, {"error": {"code": "ServiceUnavailable", "message": "later"}})
+            arm.script("PUT", VAULT_PATH, failed, failed, failed)
+            arm.script("GET", VAULT_PATH, (404, {}, None), (200, {}, made))
+            with pytest.raises(InitError, match="ServiceUnavailable: later") as caught:
+                await Resources(FACTS, client, "s").create(VAULT, VAULT_INPUTS)
+            assert (caught.value.resource_id, caught.value.outputs["name"]) == (VAULT_PATH, "v")
+            # Not made: there is nothing to keep.
+            arm.script("PUT", VAULT_PATH, failed, failed, failed)
+            with pytest.raises(ArmRequestError, match="later"):
+                await Resources(FACTS, client, "s").create(VAULT, VAULT_INPUTS)
 
     asyncio.run(scenario())
 
