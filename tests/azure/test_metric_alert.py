@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running_azure import LocalAzure, unique
+from running_azure import LocalAzure, start_local_azure, stop_local_azure, unique
 
 from local import alert
 from local.azure import alert_rule
 from local.azure.alert_rule import Change, UnevaluatedError
 from local.azure.machine_learning.request_metric import Counts
 from local.principal import Client
+from local.settings import LocalDir
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+    from pathlib import Path
 
     from conftest import Workspace
 
@@ -178,9 +181,9 @@ def test_checks_are_at_the_multiples_of_the_frequency():
     assert not alert_rule.due(read, NOON + timedelta(minutes=15), NOON + timedelta(minutes=16))
 
 
-@pytest.fixture
-def hook() -> Generator[tuple[str, list[dict[str, Any]]]]:
-    """A receiver that is busy at first: its URL, and what it accepted."""
+@contextmanager
+def receiving(port: int = 0, *, busy: int = 0) -> Generator[tuple[str, list[dict[str, Any]]]]:
+    """A receiver that is busy for as many requests: its URL, and what it accepted."""
     accepted: list[dict[str, Any]] = []
     asked: list[int] = []
 
@@ -188,16 +191,16 @@ def hook() -> Generator[tuple[str, list[dict[str, Any]]]]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             asked.append(1)
-            if len(asked) > 1:
+            if len(asked) > busy:
                 accepted.append(body)
-            self.send_response(503 if len(asked) == 1 else 200)
+            self.send_response(200 if len(asked) > busy else 503)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    server = HTTPServer(("127.0.0.1", 0), Hook)
+    server = HTTPServer(("127.0.0.1", port), Hook)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/hook?code=hidden", accepted
@@ -206,8 +209,14 @@ def hook() -> Generator[tuple[str, list[dict[str, Any]]]]:
     server.server_close()
 
 
-@pytest.fixture(scope="module")
-def endpoint(local_azure: LocalAzure, workspace: Workspace) -> str:
+@pytest.fixture
+def hook() -> Generator[tuple[str, list[dict[str, Any]]]]:
+    """A receiver that is busy at first."""
+    with receiving(busy=1) as found:
+        yield found
+
+
+def asked_wrongly(local_azure: LocalAzure, workspace: Workspace) -> str:
     """An endpoint that was asked three times with a wrong key."""
     path = f"{workspace.id}/onlineEndpoints/{unique('alert-')}"
     body = {
@@ -222,6 +231,11 @@ def endpoint(local_azure: LocalAzure, workspace: Workspace) -> str:
         )
         assert answer.status_code == 401
     return str(made["id"])
+
+
+@pytest.fixture(scope="module")
+def endpoint(local_azure: LocalAzure, workspace: Workspace) -> str:
+    return asked_wrongly(local_azure, workspace)
 
 
 def workflow(local_azure: LocalAzure, group: str) -> tuple[str, str]:
@@ -350,3 +364,35 @@ def test_alerts_are_listed_and_their_state_is_changed(
     assert status == 404
     status, _, refused = local_azure.arm("GET", f"{listing}&timeRange=1h", api_version=ALERTS)
     assert (status, "timerange" in refused["error"]["message"]) == (501, True)
+
+
+def test_what_was_not_told_before_a_kill_is_told_after_it(
+    tmp_path: Path, make_workspace: Callable[[LocalAzure], Workspace]
+):
+    with receiving() as (url, _):
+        port = int(url.split(":")[2].split("/")[0])  # nobody listens there once this ends
+    directory = LocalDir(tmp_path / "local")
+    azure = start_local_azure(directory)
+    try:
+        workspace = make_workspace(azure)
+        target = asked_wrongly(azure, workspace)
+        insights = f"{workspace.group_id}/providers/Microsoft.Insights"
+        receiver = {"name": "hook", "serviceUri": url, "useCommonAlertSchema": True}
+        group = azure.put(
+            f"{insights}/actionGroups/ops",
+            {"location": "Global", "properties": {"groupShortName": "ops", "webhookReceivers": [receiver]}},
+            api_version="2023-01-01",
+        )
+        properties = rule(criterion(threshold=2), scopes=[target], actions=[{"actionGroupId": group["id"]}])
+        azure.put(
+            f"{insights}/metricAlerts/busy", {"location": "global", "properties": properties}, api_version=API
+        )
+        assert alert.check(Client(directory))[0]["observations"][0]["change"] == "Fired"
+        azure.process.kill()
+        stop_local_azure(azure)
+        with receiving(port) as (_, accepted):
+            azure = start_local_azure(directory)
+            wait_for(lambda: accepted)
+            assert accepted[0]["data"]["essentials"]["alertRule"] == "busy"
+    finally:
+        stop_local_azure(azure)
