@@ -135,7 +135,8 @@ def read(properties: Json) -> Rule:
     kind = str(given.get("odata.type", "")).removeprefix(_PREFIX)
     if kind not in _KINDS:
         raise UnevaluatedError(f"criteria of type '{kind}' aren't evaluated")
-    criteria = tuple(_criterion(one) for one in given.get("allOf") or [])
+    of = str(properties.get("targetResourceType") or NAMESPACE)
+    criteria = tuple(_criterion(one, of) for one in given.get("allOf") or [])
     if not criteria:
         raise UnevaluatedError("it has no criteria")
     try:
@@ -153,10 +154,11 @@ def read(properties: Json) -> Rule:
     )
 
 
-def _criterion(given: Json) -> Criterion:
+def _criterion(given: Json, of: str) -> Criterion:
+    """A condition; ``of`` is the type of resource that its metric is of, unless it says so itself."""
     if str(given.get("criterionType") or "StaticThresholdCriterion") != "StaticThresholdCriterion":
         raise UnevaluatedError("dynamic thresholds aren't evaluated: nothing here learns what is usual")
-    name, namespace = str(given.get("metricName")), str(given.get("metricNamespace") or NAMESPACE)
+    name, namespace = str(given.get("metricName")), str(given.get("metricNamespace") or of)
     metric = next((one for one in METRICS if one.name.lower() == name.lower()), None)
     if namespace.lower() != NAMESPACE.lower() or metric is None:
         raise UnevaluatedError(f"the metric '{name}' of {namespace} isn't measured")

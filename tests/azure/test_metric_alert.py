@@ -155,6 +155,11 @@ def test_a_rule_that_is_not_evaluated_says_why(given: dict[str, Any], said: str)
         alert_rule.read(rule(criterion(**given)))
 
 
+def test_a_metric_is_of_the_rules_resource_unless_it_says_otherwise():
+    with pytest.raises(UnevaluatedError, match="of Microsoft.Storage/storageAccounts isn't measured"):
+        alert_rule.read(rule(criterion(), targetResourceType="Microsoft.Storage/storageAccounts"))
+
+
 def changes(*met: bool | None, auto: bool = True) -> list[Change | None]:
     fired, healthy, found = False, 0, []
     for one in met:
