@@ -156,7 +156,7 @@ def test_a_rule_that_is_not_evaluated_says_why(given: dict[str, Any], said: str)
 
 
 def test_a_metric_is_of_the_rules_resource_unless_it_says_otherwise():
-    with pytest.raises(UnevaluatedError, match="of Microsoft.Storage/storageAccounts isn't measured"):
+    with pytest.raises(UnevaluatedError, match=r"of Microsoft\.Storage/storageAccounts isn't measured"):
         alert_rule.read(rule(criterion(), targetResourceType="Microsoft.Storage/storageAccounts"))
 
 
