@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import logic_app
 from running_azure import unique
 
+from infra.access import RETRAINING_ROLES
 from infra.retraining_start import Loop
 from infra.retraining_workflow import BREACH_TAG, BREACH_TEXT, TRIGGER, definition
 
@@ -88,7 +89,18 @@ def scene(
     account = f"{workspace.group_id}/providers/Microsoft.Storage/storageAccounts/{workspace.storage_account}"
     azure.put(f"{account}/blobServices/default/containers/{container}", {}, api_version="2024-01-01")
     identity = f"{workspace.group_id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-{model}"
-    azure.put(identity, {"location": "westeurope"}, api_version="2023-01-31")
+    made = azure.put(identity, {"location": "westeurope"}, api_version="2023-01-31")
+    vault = f"{workspace.group_id}/providers/Microsoft.KeyVault/vaults/{workspace.vault}"
+    scopes = {
+        "claims": f"{account}/blobServices/default/containers/{container}",
+        "storage": account,
+        "lake": account,
+        "workspace": workspace.id,
+        "vault": vault,
+    }
+    # The roles that the platform gives, and no other: what they don't permit fails here as it would in Azure.
+    for role, target in RETRAINING_ROLES[start]:
+        azure.assign(scopes[target], role.value, made["properties"]["principalId"])
     loop = Loop(
         model=model,
         monitor=f"{model}-monitor",

@@ -9,7 +9,7 @@ Forms: ``azureml://datastores/D/paths/P`` and its long form with subscription, g
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -61,7 +61,7 @@ class Place:
     container: str
     path: str
     #: whether it is in a datastore that holds no keys, so that roles decide who may have it
-    identity_based: bool = False
+    identity_based: bool = field(default=False, compare=False)
 
     @property
     def url(self) -> str:
