@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,8 @@ class Sample:
     dimensions: Mapping[str, str]
     count: int
     total: float
+    #: how many requests had about which value, by ``bucket`` of the value
+    spread: Mapping[int, int] = field(default_factory=dict[int, int])
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from local.azure.machine_learning.request_metric import METRICS, Counts
 
 VERSION = "2024-02-01"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-REQUESTS, LATENCY = METRICS
+REQUESTS, LATENCY, P50, P90, *_ = METRICS
 COUNTED = (
     # minute, deployment, status, the model's status, milliseconds
     *[(0, "blue", 200, "200", 10.0)] * 6,
@@ -54,6 +54,12 @@ def answer(counts: Counts, metric=REQUESTS, **query: str) -> dict[tuple[str, ...
 def test_without_a_filter_everything_is_one_series(counts: Counts):
     assert answer(counts) == {(): [9, None, 4, None]}
     assert answer(counts, LATENCY) == {(): [(60 + 30 + 50 + 100) / 9, None, 40, None]}
+
+
+def test_a_percentile_is_what_so_many_requests_do_not_exceed(counts: Counts):
+    for metric, first in ((P50, 10), (P90, 100)):
+        (found,) = answer(counts, metric).values()
+        assert found == [pytest.approx(first, rel=0.01), None, pytest.approx(40, rel=0.01), None]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +156,8 @@ def test_a_client_reads_what_was_requested_in_the_last_hour(monitor: MonitorMana
 
 def test_a_client_reads_which_metrics_there_are(monitor: MonitorManagementClient, endpoint):
     found = {one.name.value: one for one in monitor.metric_definitions.list(endpoint.id)}
-    assert set(found) == {"RequestsPerMinute", "RequestLatency"}
+    percentiles = {f"RequestLatency_P{percent}" for percent in (50, 90, 95, 99)}
+    assert set(found) == {"RequestsPerMinute", "RequestLatency", *percentiles}
     assert [one.value for one in found["RequestsPerMinute"].dimensions] == [
         "deployment",
         "statusCode",

@@ -1,6 +1,6 @@
 """Metrics of online endpoints: ``GET {endpoint}/providers/Microsoft.Insights/metrics`` and ``/metricDefinitions``.
 
-``RequestsPerMinute`` and ``RequestLatency``, from the requests that ``inference.py`` answered (Azure docs, "Supported
+``RequestsPerMinute``, ``RequestLatency`` and its percentiles (to a hundredth), from the requests that ``inference.py`` answered (Azure docs, "Supported
 metrics for Microsoft.MachineLearningServices/workspaces/onlineEndpoints"; Azure's other metrics of endpoints: 501).
 Counts are in memory only: local Azure forgets them when it stops. Unlike Azure's they are there at once, not minutes
 later. A request counts in the minute in which it came, with the deployment that got it, whether by traffic, by name or
@@ -10,8 +10,9 @@ empty model status.
 
 from __future__ import annotations
 
+import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -38,6 +39,32 @@ def _requests(samples: Sequence[Sample]) -> float:
 
 def _latency(samples: Sequence[Sample]) -> float:
     return sum(sample.total for sample in samples) / _requests(samples)
+
+
+#: A bucket is this much wider than the one below, so a percentile is right to half of it.
+_WIDTH = math.log(1.02)
+
+
+def bucket(milliseconds: float) -> int:
+    """The bucket of a latency: buckets grow with what is in them, so that few are enough for all."""
+    return round(math.log(max(milliseconds, 0.01)) / _WIDTH)
+
+
+def _percentile(percent: int) -> Callable[[Sequence[Sample]], float]:
+    """The value that so many of a hundred requests don't exceed (nearest rank), to within a hundredth."""
+
+    def value(samples: Sequence[Sample]) -> float:
+        spread: Counter[int] = Counter()
+        for sample in samples:
+            spread.update(sample.spread)
+        left = math.ceil(spread.total() * percent / 100)
+        for number in sorted(spread):
+            left -= spread[number]
+            if left <= 0:
+                return math.exp(number * _WIDTH)
+        return 0.0
+
+    return value
 
 
 @dataclass(frozen=True)
@@ -69,6 +96,18 @@ METRICS = (
         ("deployment",),
         _latency,
     ),
+    *(
+        Metric(
+            f"RequestLatency_P{percent}",
+            f"Request Latency P{percent}",
+            f"The average P{percent} request latency aggregated by all request latency values collected over the "
+            "selected time period",
+            "MilliSeconds",
+            ("deployment",),
+            _percentile(percent),
+        )
+        for percent in (50, 90, 95, 99)
+    ),
 )
 #: What Azure measures of an endpoint and local Azure doesn't.
 _OTHERS = (
@@ -77,10 +116,6 @@ _OTHERS = (
     "DataCollectionEventsPerMinute",
     "NetworkBytes",
     "NewConnectionsPerSecond",
-    "RequestLatency_P50",
-    "RequestLatency_P90",
-    "RequestLatency_P95",
-    "RequestLatency_P99",
 )
 
 
@@ -88,6 +123,7 @@ _OTHERS = (
 class _Tally:
     requests: int = 0
     milliseconds: float = 0.0
+    spread: Counter[int] = field(default_factory=Counter[int])
 
 
 @dataclass
@@ -127,6 +163,7 @@ class Counts:
         tally = minutes[minute][deployment, status, model_status]
         tally.requests += 1
         tally.milliseconds += milliseconds
+        tally.spread[bucket(milliseconds)] += 1
 
     def samples(self, endpoint: str) -> list[Sample]:
         """What was measured at an endpoint."""
@@ -141,6 +178,7 @@ class Counts:
                 },
                 tally.requests,
                 tally.milliseconds,
+                tally.spread,
             )
             for minute, tallies in self._minutes.get(endpoint.lower(), {}).items()
             for (deployment, status, model_status), tally in tallies.items()
