@@ -225,13 +225,15 @@ def test_a_canceled_job_ends_its_process(ml_client: MLClient, plain: str, local_
     assert name not in [job.name for job in ml_client.jobs.list()]
 
 
-def test_a_sweep_is_refused_as_not_supported(ml_client: MLClient, plain: str):
+def test_a_sweep_with_bayesian_sampling_is_refused(ml_client: MLClient, plain: str):
     from azure.ai.ml.sweep import Choice
 
     trial = command(command="echo ${{inputs.rate}}", environment=plain, inputs={"rate": 1})
     sweep = trial(rate=Choice([1, 2])).sweep(
-        primary_metric="m", goal="maximize", sampling_algorithm="random", compute="x"
+        primary_metric="m", goal="maximize", sampling_algorithm="bayesian", compute="x"
     )
-    with pytest.raises(HttpResponseError, match="'Sweep' is not supported by local Azure") as refusal:
+    with pytest.raises(
+        HttpResponseError, match="sampling 'Bayesian' is not supported by local Azure"
+    ) as refusal:
         ml_client.jobs.create_or_update(sweep)
     assert refusal.value.status_code == 501

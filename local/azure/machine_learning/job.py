@@ -1,9 +1,9 @@
-"""Jobs: command and pipeline jobs as ``MLClient.jobs`` submits, follows, cancels, archives and deletes them.
+"""Jobs: command, pipeline and sweep jobs as ``MLClient.jobs`` submits, follows, cancels, archives and deletes them.
 
 Statuses: NotStarted → Preparing → Queued → Running → Finalizing → Completed, or Failed, or CancelRequested → Canceled;
 a pipeline: NotStarted → Running → Completed, Failed or Canceled. Children of a pipeline show nothing but their name
 through ARM, as on Azure; run history shows them. A job that ran when local Azure was killed is Failed at the next
-start and says so; submit it again. Sweep, AutoML, Spark and the like, distributed commands and schedules are refused.
+start and says so; submit it again. AutoML, Spark and the like, distributed commands and schedules are refused.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request, conflict, unsupported
-from local.azure.machine_learning import job_run, job_state, pipeline, run_identity, tracking_store
+from local.azure.machine_learning import job_run, job_state, pipeline, run_identity, sweep, tracking_store
 from local.azure.machine_learning.asset import has
 from local.azure.machine_learning.job_state import JOB, Job
 from local.azure.machine_learning.pipeline_run import PipelineRun
+from local.azure.machine_learning.sweep_run import SweepRun
 from local.azure.resource_type import Answer, ResourceType
 
 if TYPE_CHECKING:
@@ -54,13 +55,16 @@ def _prepare(_azure: Azure, resource_id: ResourceId, body: Json, old: Record | N
 def _new(job_name: str, given: Json) -> Json:
     """What is stored of a new job; refuses what can't be run."""
     kind = str(given.get("jobType", ""))
-    if kind not in {"Command", "Pipeline"}:
+    if kind not in {"Command", "Pipeline", "Sweep"}:
         raise unsupported(f"A job of type '{kind}'")
-    if given.get("distribution"):
+    trial: Mapping[str, Any] = given.get("trial") or {}
+    if given.get("distribution") or trial.get("distribution"):
         raise unsupported("A distributed command")
     for name in () if kind == "Pipeline" else ("command", "environmentId"):
-        if not given.get(name):
+        if not (trial if kind == "Sweep" else given).get(name):
             raise bad_request(f"The job has no {name}.", target=f"properties.{name}")
+    if kind == "Sweep":
+        sweep.check(given)
     if kind == "Pipeline":
         # One without steps is done at once.
         given = {**given, "jobs": given.get("jobs") or {}}
@@ -132,11 +136,15 @@ def submit(job: Job, execution: Callable[[Job], Awaitable[None]]) -> None:
 
 
 def _execution(record: Record) -> Callable[[Job], Awaitable[None]]:
-    return _pipeline if record.body["properties"]["jobType"] == "Pipeline" else _command
+    return {"Pipeline": _pipeline, "Sweep": _sweep}.get(record.body["properties"]["jobType"], _command)
 
 
 async def _pipeline(job: Job) -> None:
     await PipelineRun(job, job.azure.directory.jobs / job.name).run()
+
+
+async def _sweep(job: Job) -> None:
+    await SweepRun(job, job.azure.directory.jobs / job.name).run()
 
 
 async def _command(job: Job) -> None:

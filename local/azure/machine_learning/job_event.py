@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from local.azure.azure import Azure
     from local.azure.resource_type import Json, Record
 
+#: What run history calls kinds of jobs; others are commands.
+RUN_TYPES = {"Pipeline": "azureml.PipelineRun", "Sweep": "hyperdrive"}
 _PREFIX = "Microsoft.MachineLearningServices"
 
 
@@ -33,7 +35,7 @@ def publish(azure: Azure, workspace: str, job: Record) -> None:
         "ExperimentId": number,
         "ExperimentName": experiment,
         "RunId": job.name,
-        "RunType": "azureml.PipelineRun" if properties["jobType"] == "Pipeline" else "azureml.scriptrun",
+        "RunType": RUN_TYPES.get(properties["jobType"], "azureml.scriptrun"),
         "RunTags": dict(properties.get("tags") or {}),
         "RunProperties": dict(properties.get("properties") or {}),
     }

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, not_found, unsupported
-from local.azure.machine_learning import asset_location, job, job_run, job_state
+from local.azure.machine_learning import asset_location, job, job_event, job_run, job_state
 from local.azure.machine_learning.job_state import Job
 from local.azure.resource_type import Answer, Route
 
@@ -61,7 +61,7 @@ def run_body(record: Record) -> Json:
         "displayName": properties.get("displayName"),
         "description": properties.get("description"),
         "hidden": bool(properties.get("isArchived")),
-        "runType": "azureml.PipelineRun" if properties["jobType"] == "Pipeline" else "azureml.scriptrun",
+        "runType": job_event.RUN_TYPES.get(properties["jobType"], "azureml.scriptrun"),
         "properties": properties.get("properties") or {},
         "tags": properties.get("tags") or {},
         "services": {},
