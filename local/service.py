@@ -20,14 +20,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.settings import (
-    CLIENT_ID,
-    DEFAULT_PORT,
-    REPOSITORY,
-    SUBSCRIPTION_ID,
-    TENANT_ID,
-    LocalDir,
-)
+from local.settings import DEFAULT_PORT, REPOSITORY, LocalDir
+from local.variables import BUNDLES, client_variables, stack_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +40,6 @@ _STOP_TIMEOUT = 30.0
 #: What would lead a child of local Azure to somebody's real cloud, or back into local Azure.
 _CLIENT_PREFIXES = ("AZURE_", "ARM_")
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
-_BUNDLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 
 
 class ServiceError(Exception):
@@ -334,41 +327,7 @@ def client_environment(directory: LocalDir) -> dict[str, str]:
             f"{directory.identity} is missing or damaged while local Azure runs; delete it, then `python -m local stop` "
             "and `python -m local start`: that makes a new secret, and what is deployed stays."
         ) from None
-    return {**client_variables(directory, running.port, secret), **_stack_variables(directory)}
-
-
-def client_variables(directory: LocalDir, port: int, client_secret: str) -> dict[str, str]:
-    """The variables of a client of the local Azure that listens on ``port``."""
-    proxy = f"http://127.0.0.1:{port}"
-    bundle = str(directory.authority / "bundle.pem")
-    return {
-        "HTTPS_PROXY": proxy,
-        "https_proxy": proxy,
-        "NO_PROXY": "localhost,127.0.0.1",
-        "no_proxy": "localhost,127.0.0.1",
-        **dict.fromkeys(_BUNDLES, bundle),
-        "AZURE_TENANT_ID": TENANT_ID,
-        "AZURE_CLIENT_ID": CLIENT_ID,
-        "AZURE_CLIENT_SECRET": client_secret,
-        "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION_ID,
-        "ARM_TENANT_ID": TENANT_ID,
-        "ARM_CLIENT_ID": CLIENT_ID,
-        "ARM_CLIENT_SECRET": client_secret,
-        "ARM_SUBSCRIPTION_ID": SUBSCRIPTION_ID,
-        "AZURE_CONFIG_DIR": str(directory.root / "azure-config"),
-    }
-
-
-def _stack_variables(directory: LocalDir) -> dict[str, str]:
-    """What ``up`` noted about the stack it deployed."""
-    try:
-        found = json.loads(directory.stack.read_text())
-    except (OSError, ValueError):
-        return {}
-    names = {"AZURE_RESOURCE_GROUP": "resourceGroup", "AZURE_WORKSPACE_NAME": "workspace"}
-    if not isinstance(found, dict):
-        return {}
-    return {name: str(found[key]) for name, key in names.items() if found.get(key)}
+    return {**client_variables(directory, running.port, secret), **stack_variables(directory)}
 
 
 def package_variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -378,7 +337,7 @@ def package_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """
     kept = {key: value for key, value in environ.items() if not key.startswith(_CLIENT_PREFIXES)}
     pointed = False
-    for name in _BUNDLES:
+    for name in BUNDLES:
         bundle = Path(kept.get(name, ""))
         if bundle.name == "bundle.pem" and (previous := bundle.with_name("previous")).is_file():
             kept[name] = previous.read_text().strip()

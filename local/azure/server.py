@@ -36,8 +36,9 @@ from local.azure.operation import Operations
 from local.azure.resource_id import parse
 from local.azure.resource_type import Answer, Call
 from local.azure.storage_data import StorageData
-from local.service import VERSION, ServiceError, client_variables, package_variables, wanted_port
+from local.service import VERSION, ServiceError, package_variables, wanted_port
 from local.settings import LocalDir
+from local.variables import client_variables
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping

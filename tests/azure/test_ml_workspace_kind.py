@@ -99,11 +99,13 @@ def test_the_isolation_of_a_managed_network_is_raised_never_lowered(
     made = local_azure.put(path, body, api_version=VERSION)
     rules = ml_client.workspace_outbound_rules
     with pytest.raises(HttpResponseError, match="AllowOnlyApprovedOutbound"):
-        rules.begin_create(made["name"], FqdnDestination(name="pypi", destination="pypi.org"))
+        rules.begin_create(made["name"], FqdnDestination(name="packages", destination="packages.example"))
     raised = {"properties": {"managedNetwork": {"isolationMode": "AllowOnlyApprovedOutbound"}}}
     _, headers, _ = local_azure.arm("PATCH", path, raised, api_version=VERSION)
     local_azure.wait(headers, api_version=VERSION)
-    rules.begin_create(made["name"], FqdnDestination(name="pypi", destination="pypi.org")).result()
+    rules.begin_create(
+        made["name"], FqdnDestination(name="packages", destination="packages.example")
+    ).result()
     tag = ServiceTagDestination(
         name="factory", service_tag="DataFactory", protocol="TCP", port_ranges="80, 443"
     )
@@ -115,11 +117,11 @@ def test_the_isolation_of_a_managed_network_is_raised_never_lowered(
         spark_enabled=True,
     )
     rules.begin_create(made["name"], endpoint).result()
-    assert {one.name for one in rules.list(made["name"])} == {"pypi", "factory", "lake"}
-    assert rules.get(made["name"], "pypi").destination == "pypi.org"
-    rules.begin_remove(made["name"], "pypi").result()
+    assert {one.name for one in rules.list(made["name"])} == {"packages", "factory", "lake"}
+    assert rules.get(made["name"], "packages").destination == "packages.example"
+    rules.begin_remove(made["name"], "packages").result()
     with pytest.raises(ResourceNotFoundError):
-        rules.get(made["name"], "pypi")
+        rules.get(made["name"], "packages")
     assert (
         ml_client.workspaces.begin_provision_network(workspace_name=made["name"], include_spark=True)
         .result()
