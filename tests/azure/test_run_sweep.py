@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -138,3 +139,21 @@ def test_a_sweep_runs_its_trials_and_has_the_outputs_of_the_best(ml_client: MLCl
     ml_client.jobs.download(name, download_path=tmp_path, output_name="said")
     assert next(tmp_path.rglob("said.txt")).read_text() == "2"
     assert json.loads(found.properties["score"]) == 0
+
+
+def test_a_sweep_that_is_cancelled_cancels_its_trials(ml_client: MLClient) -> None:
+    trial = command(
+        command="echo ${{inputs.rate}}; sleep 60",
+        environment="azureml:swept:1",
+        inputs={"rate": 0},
+        compute="serverless",
+    )
+    job = trial(rate=Choice([1, 2])).sweep(sampling_algorithm="grid", primary_metric="loss", goal="minimize")
+    job.set_limits(max_total_trials=2, max_concurrent_trials=2)
+    name = ml_client.jobs.create_or_update(job).name
+    deadline = time.monotonic() + 60
+    while "Running" not in {child.status for child in ml_client.jobs.list(parent_job_name=name)}:
+        assert time.monotonic() < deadline
+    ml_client.jobs.begin_cancel(name).result()
+    assert ml_client.jobs.get(name).status == "Canceled"
+    assert {child.status for child in ml_client.jobs.list(parent_job_name=name)} == {"Canceled"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError
@@ -172,7 +173,8 @@ class SweepRun:
         trial: Mapping[str, Any] = self._given["trial"]
         command = str(trial["command"])
         for name, value in values.items():
-            command = command.replace("${{search_space." + name + "}}", str(value))
+            pattern = r"\$\{\{\s*search_space\." + re.escape(name) + r"\s*\}\}"
+            command = re.sub(pattern, lambda _, text=str(value): text, command)
 
         async def inputs() -> Mapping[str, str]:
             given: Mapping[str, Any] = self._given.get("inputs") or {}
