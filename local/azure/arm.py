@@ -217,7 +217,7 @@ class Arm:
         by = call.principal_id or ""
         if kind.makes_parent is not None and self._store.get(resource_id.parent) is None:
             self._store.put(resource_id.parent, kind.makes_parent(body), by=by)
-        if kind.settle is None or (old is not None and not kind.settle_updates):
+        if kind.settle is None or (old is not None and not kind.settle_updates and not _unfinished(old)):
             return self._written(call, kind, self._store.put(resource_id.text, body, by=by), old)
         if kind.settle_now:
             return await self._write_now(call, resource_id, kind, body, old)
@@ -327,6 +327,11 @@ class Arm:
             raise not_found(resource_id.text)
         made = str(body.get("systemData", {}).get("createdAt", ""))
         return Record(resource_id.text, kind.name, resource_id.name, body, "", made, made, "")
+
+
+def _unfinished(record: Record) -> bool:
+    """Whether what makes a resource was never done: another PUT does it then."""
+    return (record.body.get("properties") or {}).get("provisioningState") == "Failed"
 
 
 def _body(call: Call, kind: ResourceType) -> Json:

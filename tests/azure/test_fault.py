@@ -202,6 +202,12 @@ def test_an_operation_that_fails_late_leaves_the_resource_failed_until_it_is_put
         local_azure.put(path, body, api_version="2024-01-01")["properties"]["provisioningState"]
         == "Succeeded"
     )
+    # Not in name alone: the keys that its creation makes are there.
+    status, _, keys = local_azure.arm("POST", f"{path}/listKeys", api_version="2024-01-01")
+    assert status == 200
+    assert keys["keys"][0]["value"]
+    container = f"{path}/blobServices/default/containers/one"
+    assert local_azure.arm("PUT", container, {}, api_version="2024-01-01")[0] == 201
 
 
 def test_storage_fails_in_its_own_shape_and_loses_answers_too(
