@@ -31,7 +31,7 @@ def write_on(azure: LocalAzure, group: str, writer: int, known: dict[str, int], 
     session.trust_env = False
     session.proxies = {"https": azure.env["HTTPS_PROXY"]}
     session.verify = azure.env["REQUESTS_CA_BUNDLE"]
-    session.headers["Authorization"] = f"Bearer {azure._token}"
+    session.headers["Authorization"] = f"Bearer {azure.token()}"
     count = max(sent.values(), default=0)
     with session, contextlib.suppress(requests.RequestException):
         while True:
