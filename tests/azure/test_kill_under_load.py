@@ -25,20 +25,22 @@ WRITERS, NAMES = 4, 10
 VERSION = "2023-01-31"
 
 
-def write_on(azure: LocalAzure, group: str, writer: int, known: dict[str, int], sent: dict[str, int]) -> None:
+def write_on(
+    azure: LocalAzure, token: str, address: str, known: dict[str, int], sent: dict[str, int]
+) -> None:
     """Writes a counter into one resource after another, until local Azure is gone; ``known``: what was answered."""
     session = requests.Session()
     session.trust_env = False
     session.proxies = {"https": azure.env["HTTPS_PROXY"]}
     session.verify = azure.env["REQUESTS_CA_BUNDLE"]
-    session.headers["Authorization"] = f"Bearer {azure.token()}"
+    session.headers["Authorization"] = f"Bearer {token}"
     count = max(sent.values(), default=0)
     with session, contextlib.suppress(requests.RequestException):
         while True:
             count += 1
-            name = f"writer{writer}-{count % NAMES}"
+            name = f"{address.rpartition('/')[2]}-{count % NAMES}"
             sent[name] = count
-            url = f"{ARM}{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+            url = f"{ARM}{address}-{count % NAMES}"
             body = {"location": "westeurope", "tags": {"count": str(count)}}
             answer = session.put(url, params={"api-version": VERSION}, json=body, timeout=30)
             assert answer.status_code in (200, 201), answer.text
@@ -52,11 +54,15 @@ def test_no_acknowledged_write_is_lost() -> None:
     sent: list[dict[str, int]] = [{} for _ in range(WRITERS)]
     azure = start_local_azure(LocalDir(root / "local"))
     try:
-        group = azure.group()
+        path = f"{azure.group()}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
         for _ in range(ROUNDS):
             enough = sum(sum(one.values()) for one in known) + 1
+            token = azure.token()
             writers = [
-                threading.Thread(target=write_on, args=(azure, group, number, known[number], sent[number]))
+                threading.Thread(
+                    target=write_on,
+                    args=(azure, token, f"{path}/writer{number}", known[number], sent[number]),
+                )
                 for number in range(WRITERS)
             ]
             for writer in writers:
@@ -76,7 +82,6 @@ def test_no_acknowledged_write_is_lost() -> None:
                 writer.join(40)
                 assert not writer.is_alive()
             azure = start_local_azure(LocalDir(root / "local"))
-            path = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
             status, _, listed = azure.arm("GET", path, api_version=VERSION)
             assert status == 200
             found = {one["name"]: int(one["tags"]["count"]) for one in listed["value"]}
