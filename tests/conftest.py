@@ -46,6 +46,7 @@ LONGEST = (
     "test_flight_promotion",
     "test_drift_collected",
     "test_infra_production",
+    "test_infra_faults",
     "test_retraining_stack",
     "test_engine_import_command",
     "test_engine_automation_inline",

@@ -335,3 +335,31 @@ def test_blobs_and_secrets_go_by_data_roles_and_access_policies(
     assign(local_azure, vault_id, KEY_VAULT_SECRETS_USER, person.object_id)
     assert secret("GET")[1]["value"] == "v"
     assert secret("DELETE")[0] == 403
+
+
+def test_no_token_secret_or_key_is_in_a_log_or_in_the_activity(
+    local_azure: LocalAzure, workspace: Workspace
+) -> None:
+    person = somebody(local_azure)
+    account = f"{workspace.group_id}/providers/Microsoft.Storage/storageAccounts/{workspace.storage_account}"
+    _, _, keys = local_azure.arm("POST", f"{account}/listKeys", api_version="2024-01-01")
+    value = unique("value-")
+    vault = local_azure.token("https://vault.azure.net/.default")
+    local_azure.session.put(
+        f"https://{workspace.vault}.vault.azure.net/secrets/logged?api-version=7.5",
+        json={"value": value},
+        headers={"Authorization": f"Bearer {vault}"},
+        timeout=30,
+    ).raise_for_status()
+    token = person.token()
+    assert as_bearer(local_azure, token, "DELETE", account, api_version="2024-01-01")[0] == 403
+    wrong = {"properties": {"value": value, "attributes": "none"}}
+    path = f"{workspace.group_id}/providers/Microsoft.KeyVault/vaults/{workspace.vault}/secrets/wrong"
+    local_azure.arm("PUT", path, wrong, api_version="2024-11-01")
+    hidden = [person.secret, token, vault, value, *(one["value"] for one in keys["keys"])]
+    hidden.append(local_azure.env["AZURE_CLIENT_SECRET"])
+    files = [*local_azure.dir.root.rglob("*.log"), *local_azure.dir.root.glob("activity.db*")]
+    assert any(file.stat().st_size for file in files)
+    for file in files:
+        content = file.read_bytes()
+        assert not [text for text in hidden if text.encode() in content], file.name
