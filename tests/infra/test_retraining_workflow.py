@@ -125,7 +125,7 @@ def test_a_start_that_fails_releases_its_claims_and_the_next_try_works(
     assert "Get_schedule NotFound" in said
     run = one.app.ended()
     assert (run["status"], run["code"], run["error"]["message"]) == ("Failed", "RetrainingNotStarted", said)
-    one.schedule({**JOB, "jobType": "Sweep"})
+    one.schedule({**JOB, "jobType": "AutoML"})
     status, said = one.send(event)
     assert (status, one.claims()) == (500, [])
     assert "Submit_job NotImplemented" in said
