@@ -18,7 +18,7 @@ from local.azure.logic.expression_parser import ExpressionError
 from local.azure.operation import present
 from local.azure.resource_id import join, parse
 from local.azure.resource_type import Answer, Call, Json, ResourceType, Route
-from local.azure.template.plan import DEPLOYMENT
+from local.azure.template.plan import DEPLOYMENT, NOT_BODY
 from local.azure.template.scope import NeededError
 
 if TYPE_CHECKING:
@@ -109,20 +109,7 @@ def _as_far_as_known(one: Planned, scope: Scope) -> Json:
     try:
         return one.body(scope)
     except (NeededError, ExpressionError):
-        values: Json = {}
-        for key, raw in one.raw.items():
-            if key not in (
-                "type",
-                "apiVersion",
-                "name",
-                "dependsOn",
-                "condition",
-                "copy",
-                "resources",
-                "scope",
-            ):
-                values[key] = _value(raw, one.scope)
-        return values
+        return {key: _value(raw, one.scope) for key, raw in one.raw.items() if key not in NOT_BODY}
 
 
 def _value(raw: Any, scope: Scope) -> Any:

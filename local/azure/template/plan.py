@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 DEPLOYMENT = "Microsoft.Resources/deployments"
 #: What of a resource in a template is not its body.
-_NOT_BODY = frozenset(
+NOT_BODY = frozenset(
     [
         "type",
         "apiVersion",
@@ -71,7 +71,7 @@ class Planned:
             NeededError: one reads what isn't known.
         """
         here = replace(self.scope, known=scope.known, resources=scope.resources)
-        raw = {key: value for key, value in self.raw.items() if key not in _NOT_BODY}
+        raw = {key: value for key, value in self.raw.items() if key not in NOT_BODY}
         if self.type.lower() != DEPLOYMENT.lower():
             return here.value(raw)
         return _nested(raw, here)
@@ -323,7 +323,7 @@ def _implicit(planned: Planned, resources: Mapping[str, tuple[str, str]]) -> set
     """The resources that a body reads with ``reference`` or ``list…``, as far as their ids can be told beforehand."""
     found: set[str] = set()
     scope = replace(planned.scope, resources=resources)
-    texts = {key: value for key, value in planned.raw.items() if key not in _NOT_BODY}
+    texts = {key: value for key, value in planned.raw.items() if key not in NOT_BODY}
     for call in calls_in(_with_variables(texts, scope)):
         if not call.arguments or not (call.name == "reference" or call.name.startswith("list")):
             continue
