@@ -15,8 +15,8 @@ from pulumi.runtime import config as runtime
 from pydantic import StringConstraints, ValidationError
 
 from infra import names
-from infra.access import AccessConfig
-from infra.compute import ComputeConfig
+from infra.access.grant import AccessConfig
+from infra.compute.cluster import ComputeConfig
 from infra.network import NetworkConfig
 from infra.observability import ObservabilityConfig
 from infra.registry import RegistryConfig

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_azure_native import resources
 
-from infra.access import Access, Target, deployers, grants
-from infra.compute import CPU_CLUSTER, Compute
+from infra.access.grant import Access, Target, deployers, grants
+from infra.access.identity import Identity
+from infra.compute.cluster import CPU_CLUSTER, Compute
 from infra.data import Data, DataAsset
 from infra.diagnostic import Diagnostics, storage_targets
 from infra.events import Events
-from infra.identity import Identity
 from infra.names import Names
 from infra.network import Network
 from infra.observability import Observability

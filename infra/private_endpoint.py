@@ -14,7 +14,7 @@ from pulumi_azure_native import network as azure
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from infra.access import Target
+    from infra.access.grant import Target
     from infra.network import Network
     from infra.scope import Scope
 

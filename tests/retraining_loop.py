@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import logic_app
 from running_azure import unique
 
-from infra.access import RETRAINING_ROLES
+from infra.access.grant import RETRAINING_ROLES
 from infra.retraining_start import Loop
 from infra.retraining_workflow import BREACH_TAG, BREACH_TEXT, TRIGGER, definition
 

@@ -7,7 +7,7 @@ from pulumi.runtime import config as runtime_config
 from pulumi.runtime import settings
 from recorded_program import REPOSITORY, Recording, run, stack_values
 
-from infra.access import grants
+from infra.access.grant import grants
 from infra.config import ConfigError, load, parse
 from local.settings import LOCATION, PRINCIPAL_ID
 from ml import spec

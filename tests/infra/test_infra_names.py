@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra import names
-from infra.compute import CPU_CLUSTER, GPU_CLUSTER
+from infra.access.identity import PURPOSES
+from infra.compute.cluster import CPU_CLUSTER, GPU_CLUSTER
 from infra.events import BREACH_QUEUE, MODEL_QUEUE
-from infra.identity import PURPOSES
 
 parts = st.from_regex(names.PART_PATTERN, fullmatch=True)
 suffixes = st.from_regex(names.SUFFIX_PATTERN, fullmatch=True)

@@ -3,7 +3,7 @@ import re
 import pytest
 from recorded_program import NAMED, SUBSCRIPTION, SUFFIX, TENANT, run
 
-from infra.access import Role
+from infra.access.grant import Role
 from local.provider.check import failures
 from local.provider.facts import Facts
 

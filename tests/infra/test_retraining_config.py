@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.access import RETRAINING_ROLES, Role
+from infra.access.grant import RETRAINING_ROLES, Role
 from infra.config import ConfigError, parse
 from infra.names import Names, claims_container
 

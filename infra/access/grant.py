@@ -22,7 +22,7 @@ from infra.section import Section, setting
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from infra.identity import Purpose
+    from infra.access.identity import Purpose
 
 PrincipalType = Literal["User", "Group", "ServicePrincipal"]
 Target = Literal["storage", "lake", "vault", "registry", "insights", "workspace", "claims"]

@@ -1,0 +1,1 @@
+"""What jobs and people run on: clusters, instances, attached Kubernetes."""
