@@ -17,7 +17,7 @@ from pydantic import StringConstraints, ValidationError
 from infra import names
 from infra.access.grant import AccessConfig
 from infra.compute.cluster import ComputeConfig
-from infra.network import NetworkConfig
+from infra.network.config import NetworkConfig
 from infra.observability import ObservabilityConfig
 from infra.registry import RegistryConfig
 from infra.retraining import RetrainingConfig

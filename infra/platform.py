@@ -14,15 +14,15 @@ from infra.data import Data, DataAsset
 from infra.diagnostic import Diagnostics, storage_targets
 from infra.events import Events
 from infra.names import Names
-from infra.network import Network
-from infra.observability import Observability
-from infra.private_endpoint import (
+from infra.network.private_endpoint import (
     ALL_ZONES,
     PrivateEndpoints,
     foundation_entrances,
     reachable,
     workspace_entrances,
 )
+from infra.network.virtual_network import Network
+from infra.observability import Observability
 from infra.registry import Registry
 from infra.scope import Scope
 from infra.storage import Storage

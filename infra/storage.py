@@ -13,7 +13,7 @@ from pulumi_azure_native import storage
 from infra.section import Section, setting
 
 if TYPE_CHECKING:
-    from infra.network import NetworkConfig
+    from infra.network.config import NetworkConfig
     from infra.scope import Scope
 
 #: The lake's container of data assets.

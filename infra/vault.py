@@ -10,7 +10,7 @@ from pulumi_azure_native import keyvault
 from infra.section import Section, setting
 
 if TYPE_CHECKING:
-    from infra.network import NetworkConfig
+    from infra.network.config import NetworkConfig
     from infra.scope import Scope
 
 

@@ -9,7 +9,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices
 
 if TYPE_CHECKING:
-    from infra.network import NetworkConfig
+    from infra.network.config import NetworkConfig
     from infra.scope import Scope
 
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from recorded_program import REPOSITORY, run
 
-from infra.network_rule import COMPUTE_RULES, ENDPOINT_RULES
-from infra.private_endpoint import ALL_ZONES, ZONES
+from infra.network.private_endpoint import ALL_ZONES, ZONES
+from infra.network.rule import COMPUTE_RULES, ENDPOINT_RULES
 from policy import checklist
 from policy.rule import Resource, ResourceRule
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from infra.access.grant import Target
-    from infra.network import Network
+    from infra.network.virtual_network import Network
     from infra.scope import Scope
 
 #: Which part of a resource a private endpoint leads to.
