@@ -10,7 +10,7 @@ from pulumi_azure_native import resources
 from infra.access.grant import Access, Target, deployers, grants
 from infra.access.identity import Identity
 from infra.compute.cluster import CPU_CLUSTER, Compute
-from infra.data import Data, DataAsset
+from infra.data.asset import Data, DataAsset
 from infra.diagnostic import Diagnostics, storage_targets
 from infra.events import Events
 from infra.names import Names
@@ -28,7 +28,7 @@ from infra.scope import Scope
 from infra.storage import Storage
 from infra.suffix import Suffix
 from infra.vault import Vault
-from infra.workspace import Foundation, Workspace
+from infra.workspace.workspace import Foundation, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
