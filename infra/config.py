@@ -17,10 +17,10 @@ from pydantic import StringConstraints, ValidationError
 from infra import names
 from infra.access.grant import AccessConfig
 from infra.compute.cluster import ComputeConfig
+from infra.events.retraining import RetrainingConfig
 from infra.network.config import NetworkConfig
-from infra.observability import ObservabilityConfig
+from infra.observability.log_analytics import ObservabilityConfig
 from infra.registry import RegistryConfig
-from infra.retraining import RetrainingConfig
 from infra.section import Section, explain, setting
 from infra.storage import StorageConfig
 from infra.vault import VaultConfig

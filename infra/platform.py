@@ -12,7 +12,7 @@ from infra.access.identity import Identity
 from infra.compute.cluster import CPU_CLUSTER, Compute
 from infra.data.asset import Data, DataAsset
 from infra.diagnostic import Diagnostics, storage_targets
-from infra.events import Events
+from infra.events.system_topic import Events
 from infra.names import Names
 from infra.network.private_endpoint import (
     ALL_ZONES,
@@ -22,7 +22,7 @@ from infra.network.private_endpoint import (
     workspace_entrances,
 )
 from infra.network.virtual_network import Network
-from infra.observability import Observability
+from infra.observability.log_analytics import Observability
 from infra.registry import Registry
 from infra.scope import Scope
 from infra.storage import Storage

@@ -13,8 +13,8 @@ import pulumi
 
 from infra import config as stack_config
 from infra.alias import without_api_versions
+from infra.events.retraining import Retraining, RetrainingInputs
 from infra.platform import DataAsset, Platform
-from infra.retraining import Retraining, RetrainingInputs
 from ml import spec as model_spec
 from ml.served_model import PlatformInputs, ServedModel
 

@@ -9,14 +9,14 @@ import logic_app
 from running_azure import unique
 
 from infra.access.grant import RETRAINING_ROLES
-from infra.retraining_start import Loop
-from infra.retraining_workflow import BREACH_TAG, BREACH_TEXT, TRIGGER, definition
+from infra.events.retraining_start import Loop
+from infra.events.retraining_workflow import BREACH_TAG, BREACH_TEXT, TRIGGER, definition
 
 if TYPE_CHECKING:
     from conftest import Workspace
     from running_azure import LocalAzure
 
-    from infra.retraining_start import Start
+    from infra.events.retraining_start import Start
 
 ML = "2025-12-01"
 BLOB = {"x-ms-version": "2021-12-02"}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from infra import names
 from infra.access.identity import PURPOSES
 from infra.compute.cluster import CPU_CLUSTER, GPU_CLUSTER
-from infra.events import BREACH_QUEUE, MODEL_QUEUE
+from infra.events.system_topic import BREACH_QUEUE, MODEL_QUEUE
 
 parts = st.from_regex(names.PART_PATTERN, fullmatch=True)
 suffixes = st.from_regex(names.SUFFIX_PATTERN, fullmatch=True)

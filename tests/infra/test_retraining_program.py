@@ -6,8 +6,8 @@ import pulumi
 import pytest
 from recorded_program import CALLBACK, SUFFIX, run
 
-from infra import retraining_workflow
-from infra.retraining_start import Loop
+from infra.events import retraining_workflow
+from infra.events.retraining_start import Loop
 from ops import program
 
 _runs = {}

@@ -11,7 +11,7 @@ import json, os
 import pulumi
 from pulumi_azure_native import eventgrid
 from infra.names import Names
-from infra.retraining import Retraining, RetrainingConfig, RetrainingInputs
+from infra.events.retraining import Retraining, RetrainingConfig, RetrainingInputs
 from infra.scope import Scope
 
 given = {key: pulumi.Output.from_input(text) for key, text in json.loads(os.environ["LOOP_PLATFORM"]).items()}

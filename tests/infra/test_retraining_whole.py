@@ -28,7 +28,7 @@ from azure.ai.ml.entities import (
 from azure.identity import EnvironmentCredential
 from retraining_loop import LINEAGE, Scene, scene
 
-from infra.retraining_workflow import BREACH_TAG, BREACH_TEXT
+from infra.events.retraining_workflow import BREACH_TAG, BREACH_TEXT
 from ml.monitor import signal_name
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_azure_native import eventgrid, storage
 
-from infra.retraining_workflow import BREACH_TAG, BREACH_TEXT
+from infra.events.retraining_workflow import BREACH_TAG, BREACH_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

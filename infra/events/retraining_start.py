@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.workflow_action import (
+from infra.events.workflow_action import (
     BROKEN,
     OK,
     Json,

@@ -15,14 +15,15 @@ import pulumi
 from pulumi_azure_native import eventgrid, logic, managedidentity, storage
 from pydantic import AfterValidator, model_validator
 
-from infra import names, retraining_workflow
+from infra import names
 from infra.access.grant import RETRAINING_ROLES, Access, Grant
-from infra.retraining_start import Loop
+from infra.events import retraining_workflow
+from infra.events.retraining_start import Loop
 from infra.section import Section, setting
 
 if TYPE_CHECKING:
     from infra.access.grant import Target
-    from infra.retraining_start import Start
+    from infra.events.retraining_start import Start
     from infra.scope import Scope
 
 _RUN_STATUS = "Microsoft.MachineLearningServices.RunStatusChanged"

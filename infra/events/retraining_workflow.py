@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.retraining_start import EXHAUSTED, UNREADABLE, Loop, Start, github_actions, job_actions
-from infra.workflow_action import (
+from infra.events.retraining_start import EXHAUSTED, UNREADABLE, Loop, Start, github_actions, job_actions
+from infra.events.workflow_action import (
     BROKEN,
     OK,
     Json,

@@ -1,0 +1,1 @@
+"""Where logs go, who is told, and what is drawn of it all."""
