@@ -1,0 +1,1 @@
+"""The platform's phases, in the order of ``infra/platform.py``: each composes components and hands on typed outputs."""

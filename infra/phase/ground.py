@@ -1,0 +1,58 @@
+"""Phase 1: names, and the group that everything is in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi_azure_native import resources
+
+from infra.names import Names
+from infra.scope import Scope
+from infra.suffix import Suffix
+
+if TYPE_CHECKING:
+    from infra.config import StackConfig
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every later phase is given: the configuration, where components hang, and where they put resources."""
+
+    name: str  #: what logical names begin with
+    config: StackConfig
+    platform: pulumi.Resource
+    suffix: pulumi.Output[str]
+    resource_group_name: pulumi.Output[str]
+    scope: Scope
+
+    @property
+    def child(self) -> pulumi.ResourceOptions:
+        """Options of a component of the platform."""
+        return pulumi.ResourceOptions(parent=self.platform)
+
+    def called(self, part: str) -> str:
+        """The logical name of a component: ``mlops-storage``."""
+        return f"{self.name}-{part}"
+
+
+def compose_ground(name: str, config: StackConfig, platform: pulumi.Resource) -> Ground:
+    """The suffix of all names, and the resource group."""
+    suffix = Suffix(f"{name}-suffix", fixed=config.suffix, opts=pulumi.ResourceOptions(parent=platform))
+    names = suffix.value.apply(lambda text: Names(config.project, config.environment, text))
+    group = resources.ResourceGroup(
+        f"{name}-group",
+        resource_group_name=names.apply(lambda all_names: all_names.resource_group),
+        location=config.location,
+        tags=config.all_tags,
+        opts=pulumi.ResourceOptions(parent=platform, protect=config.protect),
+    )
+    return Ground(
+        name=name,
+        config=config,
+        platform=platform,
+        suffix=suffix.value,
+        resource_group_name=group.name,
+        scope=Scope(group.name, config.location, names, config.all_tags, config.protect),
+    )
