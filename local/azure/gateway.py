@@ -194,6 +194,7 @@ class Gateway:
         if call.host == ARM:
             complete = _complete(call, claims, {})
             self._azure.access.check(complete, filtered=True)
+            self._azure.access.check_linked(complete)
             return await self._arm.handle(complete)
         raise unsupported(f"{call.method} https://{call.host}{call.path}")
 

@@ -115,7 +115,7 @@ def test_a_workspaces_endpoint_has_its_names_in_two_zones(
     ("group_id", "more", "refusal"),
     [
         ("vault", {}, (400, "needs one groupId of blob")),
-        ("blob", {"subnet": {"id": "/subscriptions/x"}}, (400, "needs a subnet that exists")),
+        ("blob", {"subnet": {"id": "/subscriptions/x"}}, (400, "at path 'properties.subnet.id' is invalid")),
         ("blob", {"privateLinkServiceConnections": []}, (400, "has one connection")),
         ("blob", {"manualPrivateLinkServiceConnections": [{}]}, (400, "has one connection; ")),
     ],

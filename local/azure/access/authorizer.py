@@ -11,7 +11,7 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING
 
-from local.azure.access import directory, run_token, vantage, vault_operation
+from local.azure.access import directory, linked, run_token, vantage, vault_operation
 from local.azure.access.operation import demand, workspace_demand
 from local.azure.access.permission import Permission, allows
 from local.azure.errors import ArmError
@@ -102,6 +102,25 @@ class Authorizer:
         if wanted.listing and filtered and wanted.scope.lower() == _SUBSCRIPTION:
             return
         raise refusal(principal, wanted.operation, wanted.scope)
+
+    def check_linked(self, call: Call) -> None:
+        """Refuses a write whose body names resources that the caller's roles don't let it join, assign or approve.
+
+        Raises:
+            ArmError: 403 ``LinkedAuthorizationFailed``, 400 ``LinkedInvalidPropertyId``.
+        """
+        if call.method not in ("PUT", "PATCH") or call.principal_id is None:
+            return
+        wanted = demand(call.method, call.path)
+        if wanted is None or wanted.listing or not _resource(wanted.scope):
+            return
+        missing = [
+            link
+            for link in linked.links(wanted.scope, call.body)
+            if not self.permits(call.principal_id, link.operation, link.scope)
+        ]
+        if missing:
+            raise linked.refusal(call.principal_id, wanted.operation, wanted.scope, missing)
 
     def check_workspace(self, call: Call) -> None:
         """Refuses a request to a workspace's own services that the caller's roles don't permit.
@@ -261,6 +280,12 @@ def refusal(principal: str, operation: str, scope: str) -> ArmError:
         f"'{operation}' over scope '{scope or '/'}' or the scope is invalid. If access was recently granted, please "
         "refresh your credentials.",
     )
+
+
+def _resource(scope: str) -> bool:
+    """Whether a scope is the id of a resource of a provider."""
+    provided = scope.lower().rpartition("/providers/")[2].split("/")
+    return "/providers/" in scope.lower() and len(provided) > 1 and len(provided) % 2 == 1
 
 
 def _scope(assignment: Record) -> str:

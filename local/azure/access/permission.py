@@ -57,4 +57,7 @@ def _any(patterns: tuple[str, ...], operation: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.IGNORECASE)
+    # Between slashes a wildcard may stand for nothing: *Managed Identity Operator* has ``userAssignedIdentities/*/assign/action``,
+    # and what it permits is ``userAssignedIdentities/assign/action``.
+    found = ".*".join(re.escape(part) for part in pattern.split("*"))
+    return re.compile(found.replace("/.*/", "/(?:.*/)?"), re.IGNORECASE)
