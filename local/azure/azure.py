@@ -86,6 +86,10 @@ class Blobs(Protocol):
         """The names below a prefix."""
         ...
 
+    async def etags(self, account: str, container: str, prefix: str) -> dict[str, str]:
+        """The blobs below a prefix, with their etags."""
+        ...
+
     async def download_folder(self, account: str, container: str, prefix: str, target: Path) -> int:
         """Downloads all blobs below ``prefix`` into ``target``; returns how many.
 

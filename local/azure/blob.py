@@ -19,7 +19,7 @@ from local.azure.errors import ArmError
 from local.azure.shared_key import authorization, table_authorization
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
     from datetime import datetime
 
     from local.azure.azurite_process import Azurite, Service
@@ -180,7 +180,9 @@ class AzuriteBlobs:
 
     async def names(self, account: str, container: str, prefix: str = "") -> list[str]:
         """The names below a prefix; empty where the container is missing."""
-        found: list[str] = []
+        return [blob.findtext("Name", "") async for blob in self._listed(account, container, prefix)]
+
+    async def _listed(self, account: str, container: str, prefix: str) -> AsyncGenerator[ET.Element]:
         marker = ""
         while True:
             query = (
@@ -188,12 +190,20 @@ class AzuriteBlobs:
             )
             status, content = await self._send("GET", account, container, query, allowed=(200, 404))
             if status == 404:
-                return found
+                return
             listing = ET.fromstring(content)  # noqa: S314 (Azurite's answer)
-            found += [blob.findtext("Name", "") for blob in listing.iter("Blob")]
+            for blob in listing.iter("Blob"):
+                yield blob
             marker = listing.findtext("NextMarker") or ""
             if not marker:
-                return found
+                return
+
+    async def etags(self, account: str, container: str, prefix: str) -> dict[str, str]:
+        """The blobs below a prefix with their etags; empty where the container is missing."""
+        return {
+            blob.findtext("Name", ""): blob.findtext("Properties/Etag", "")
+            async for blob in self._listed(account, container, prefix)
+        }
 
     async def download_folder(self, account: str, container: str, prefix: str, target: Path) -> int:
         """Downloads all blobs below ``prefix`` into ``target``; returns how many.

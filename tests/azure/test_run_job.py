@@ -101,8 +101,8 @@ def plain(ml_client: MLClient, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def finished(ml_client: MLClient, plain: str, tmp_path_factory: pytest.TempPathFactory):
-    """The pipeline, submitted from its file and run to its end, and what streaming it printed."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pipeline's file and what it names."""
     folder = tmp_path_factory.mktemp("pipeline")
     (folder / "src").mkdir()
     (folder / "data").mkdir()
@@ -111,6 +111,12 @@ def finished(ml_client: MLClient, plain: str, tmp_path_factory: pytest.TempPathF
         (folder / "src" / name).write_text(text)
     (folder / "prepare.yml").write_text(PREPARE)
     (folder / "pipeline.yml").write_text(PIPELINE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(ml_client: MLClient, plain: str, folder: Path):
+    """The pipeline, submitted from its file and run to its end, and what streaming it printed."""
     submitted = ml_client.jobs.create_or_update(load_job(folder / "pipeline.yml"))
     streamed = io.StringIO()
     with redirect_stdout(streamed):
@@ -153,6 +159,83 @@ def test_what_steps_hand_on_arrives_and_the_output_can_be_downloaded(
         "AZUREML_EXPERIMENT_NAME": "letters",
         "GREETING": "hello",
     }
+
+
+def steps(ml_client: MLClient, folder: Path, *changes: dict) -> tuple[str, dict[str, str], dict[str, str]]:
+    """Runs the pipeline with changes: its name, its steps' runs, and the runs that steps were reused from."""
+    name = ml_client.jobs.create_or_update(
+        load_job(folder / "pipeline.yml", params_override=[{"experiment_name": "again"}, *changes])
+    ).name
+    wait = threading.Event()
+    while (status := ml_client.jobs.get(name).status) not in ("Completed", "Failed"):
+        wait.wait(0.05)
+    assert status == "Completed"
+    children = list(ml_client.jobs.list(parent_job_name=name))
+    assert {child.status for child in children} == {"Completed"}
+    return (
+        name,
+        {child.display_name: child.name for child in children},
+        {
+            child.display_name: child.properties["azureml.reusedrunid"]
+            for child in children
+            if child.properties.get("azureml.isreused") == "true"
+        },
+    )
+
+
+def test_steps_whose_inputs_are_the_same_are_reused_with_their_outputs_and_logs(
+    ml_client: MLClient, finished, folder: Path, tmp_path: Path
+):
+    first = {child.display_name: child.name for child in ml_client.jobs.list(parent_job_name=finished[0])}
+    name, runs, reused = steps(ml_client, folder)
+    assert reused == first
+    # What is reused twice is the run that ran.
+    assert steps(ml_client, folder)[2] == first
+    ml_client.jobs.download(name, download_path=tmp_path, output_name="model")
+    assert '"n": "6"' in (tmp_path / "named-outputs" / "model" / "model.json").read_text()
+    ml_client.jobs.download(runs["train"], download_path=tmp_path)
+    assert (tmp_path / "artifacts" / "user_logs" / "std_log.txt").read_text() == "training in code\n"
+    train = ml_client.jobs.get(runs["train"])
+    assert train.properties["azureml.reusedpipelinerunid"] == finished[0]
+
+
+def test_a_step_runs_again_where_its_settings_are_others_and_reads_what_was_reused(
+    ml_client: MLClient, finished, folder: Path, tmp_path: Path
+):
+    change = {"jobs.train.environment_variables": {"GREETING": "good morning"}}
+    name, _, reused = steps(ml_client, folder, change)
+    assert set(reused) == {"prepare", "count"}
+    ml_client.jobs.download(name, download_path=tmp_path, output_name="model")
+    model = json.loads((tmp_path / "named-outputs" / "model" / "model.json").read_text())
+    assert (model["GREETING"], model["n"], model["rows"]) == ("good morning", "6", "ababab")
+
+
+@pytest.mark.parametrize(
+    "change", [{"inputs.times": 2}, {"settings.force_rerun": True}], ids=["another input", "forced"]
+)
+def test_steps_run_again_where_an_input_is_another_or_the_pipeline_is_forced(
+    ml_client: MLClient, finished, folder: Path, change: dict
+):
+    _, runs, reused = steps(ml_client, folder, change)
+    assert not reused
+    # What was forced is reused by nobody.
+    assert not set(steps(ml_client, folder)[2].values()) & set(runs.values())
+
+
+def test_a_step_whose_outputs_were_deleted_runs_again_and_so_does_what_reads_them(
+    ml_client: MLClient, finished, folder: Path, local_azure
+):
+    deleted = steps(ml_client, folder)[2]["count"]
+    store = ml_client.datastores.get("workspaceblobstore")
+    container = f"https://{store.account_name}.blob.core.windows.net/{store.container_name}"
+    url = f"{container}/azureml/{deleted}/numbers"
+    headers = {
+        "Authorization": f"Bearer {local_azure.token('https://storage.azure.com/.default')}",
+        "x-ms-version": "2023-11-03",
+    }
+    assert local_azure.session.delete(url, headers=headers, timeout=30).status_code == 202
+    assert set(steps(ml_client, folder)[2]) == {"prepare"}
+    assert set(steps(ml_client, folder)[2]) == {"prepare", "count", "train"}
 
 
 def test_logs_and_artifacts_of_a_step_can_be_downloaded(ml_client: MLClient, finished, tmp_path: Path):

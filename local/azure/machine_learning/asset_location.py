@@ -154,6 +154,17 @@ def find(azure: Azure, workspace: str, reference: str) -> Place:
     raise bad_request(f"'{reference}' refers to itself.", code="ValidationError")
 
 
+def identity(azure: Azure, workspace: str, reference: str) -> str:
+    """What two spellings of one reference share: the id of a version, else where the blobs are.
+
+    Raises:
+        ArmError: as ``find``.
+    """
+    if any(form.fullmatch(reference) for form in (_BLOB, _DATASTORE, _JOB)):
+        return find(azure, workspace, reference).url
+    return asset_id(azure, workspace, reference).lower()
+
+
 def long_form(workspace: str, reference: str) -> str:
     """A datastore path as Azure shows it, with subscription, group and workspace; anything else as it is."""
     found = _DATASTORE.fullmatch(reference)

@@ -70,6 +70,17 @@ class Job:
         """The current status."""
         return str(self.properties["status"])
 
+    @property
+    def artifacts(self) -> str:
+        """Where its logs and other artifacts are; of a step that was reused: those of the run that it reuses."""
+        return artifacts(str((self.record.body.get("run") or {}).get("reused") or self.name))
+
+    def keep(self, **history: Any) -> None:
+        """Writes down what Azure keeps of a run and doesn't show through ARM."""
+        record = self.record
+        run = {**(record.body.get("run") or {}), **history}
+        self.azure.store.put(self.id, {**record.body, "run": run}, by=record.created_by)
+
     def update(self, *, status: str | None = None, error: str | None = None, **properties: Any) -> None:
         """Sets a status (a terminal one stays), an error and other properties; keeps the times."""
         body: Json = copy.deepcopy(self.record.body)

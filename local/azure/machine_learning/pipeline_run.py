@@ -1,26 +1,44 @@
 """Runs a pipeline job: each step is a child job of its own; independent steps run side by side.
 
 When a step fails, no other starts, those that run go on to their end, and the pipeline fails with the step's error
-(``continue_on_step_failure: false``, Azure's default).
+(``continue_on_step_failure: false``, Azure's default). A step that ran before with the same inputs isn't run again
+(``step_reuse``): its job shows the earlier run's outputs, logs and metrics.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request
-from local.azure.machine_learning import asset_location, job_run, job_state, pipeline, run_identity
+from local.azure.machine_learning import (
+    asset_location,
+    job_run,
+    job_state,
+    pipeline,
+    run_identity,
+    step_reuse,
+)
 from local.azure.machine_learning.job_state import Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from local.azure.resource_type import Json
+    from local.azure.resource_type import Json, Record
 
 _LOG = "logs/azureml/executionlogs.txt"
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a step has made: by which run, and where its outputs are: here, or (text) to be brought from there."""
+
+    run: str
+    outputs: Mapping[str, Path | str]
+    reused: bool = False
 
 
 class PipelineRun:
@@ -35,7 +53,7 @@ class PipelineRun:
         self._staging = job_run.Staging(
             job.azure, job.workspace, folder / "inputs", run_identity.reader(job, job.properties)
         )
-        self._made: dict[str, Mapping[str, Path]] = {}
+        self._made: dict[str, _Made] = {}
         self._log: list[str] = []
 
     async def run(self) -> None:
@@ -57,7 +75,7 @@ class PipelineRun:
                     name = running.pop(task)
                     order.done(name)
                     error = task.exception()
-                    await self._say(f"Step {name} {'failed' if error else 'completed'}.")
+                    await self._say(f"Step {name} {self._end(name, error)}.")
                     if isinstance(error, ArmError):
                         failure = failure or ArmError(
                             400, error.code, f"Step '{name}' failed: {error.message}"
@@ -72,14 +90,30 @@ class PipelineRun:
         if failure is not None:
             raise failure
 
+    def _end(self, name: str, error: BaseException | None) -> str:
+        if error is not None:
+            return "failed"
+        made = self._made[name]
+        return f"is reused from run {made.run}" if made.reused else "completed"
+
     async def _step(self, name: str) -> None:
         step = self._steps[name]
         child = self._child(name, step)
-        folder = self._folder / "steps" / name
         try:
             component = self._component(name, step)
             work = self._work(name, step, component, child)
-            self._made[name] = await job_run.perform(child, work, folder)
+            child.update(outputs=_shown(work.outputs))
+            key = None
+            if step_reuse.allowed(self._job.properties.get("settings"), component):
+                key = self._key(step, component)
+                original = await step_reuse.find(self._job.azure, self._job.workspace, key)
+                if original is not None:
+                    self._reuse(name, step, child, original)
+                    return
+            made = await job_run.perform(child, work, self._folder / "steps" / name)
+            if key is not None:
+                await step_reuse.remember(child, key)
+            self._made[name] = _Made(child.name, made)
             child.update(status=job_state.COMPLETED)
         except ArmError as error:
             child.update(status=job_state.FAILED, error=error.message)
@@ -87,6 +121,58 @@ class PipelineRun:
         except Exception as error:
             child.update(status=job_state.FAILED, error=f"Local Azure itself failed: {error!r}")
             raise
+
+    def _reuse(self, name: str, step: Json, child: Job, original: Record) -> None:
+        """Takes a step's outputs from an earlier run; an output of the pipeline is where that run put it."""
+        step_reuse.adopt(child, original)
+        places = {output: str(one["uri"]) for output, one in child.properties["outputs"].items()}
+        self._made[name] = _Made(original.name, places, reused=True)
+        outputs: Json = {**self._job.properties["outputs"]}
+        for output, item in (step.get("outputs") or {}).items():
+            bound = pipeline.whole_binding(str((item or {}).get("value") or ""))
+            if isinstance(bound, pipeline.ParentOutput):
+                outputs[bound.name] = {**outputs[bound.name], "uri": places[output]}
+        if outputs != self._job.properties["outputs"]:
+            self._job.update(outputs=outputs)
+        child.update(status=original.body["properties"]["status"])
+
+    def _key(self, step: Json, component: Mapping[str, Any]) -> str:
+        """What the step's outputs follow from."""
+        azure, workspace = self._job.azure, self._job.workspace
+        inputs: Json = {
+            name: declared["default"]
+            for name, declared in (component.get("inputs") or {}).items()
+            if declared.get("default") is not None
+        }
+        for name, given in (step.get("inputs") or {}).items():
+            inputs[name] = self._input_key(given)
+        given: Mapping[str, Any] = step.get("outputs") or {}
+        outputs: Json = {}
+        for name, one in self._step_outputs("", step, component).items():
+            item: Mapping[str, Any] = given.get(name) or {}
+            bound = pipeline.whole_binding(str(item.get("value") or ""))
+            chosen = one.uri == job_state.output("", name)
+            if isinstance(bound, pipeline.ParentOutput):
+                chosen = one.uri == job_state.output(self._job.name, bound.name)
+            outputs[name] = [one.type, str(item.get("mode") or ""), None if chosen else one.uri]
+        settings = {"computeId": self._job.properties.get("computeId"), **step}
+        return step_reuse.key(
+            azure, workspace, component=component, step=settings, inputs=inputs, outputs=outputs
+        )
+
+    def _input_key(self, given: Mapping[str, Any]) -> Any:
+        """What identifies an input of a step."""
+        azure, workspace = self._job.azure, self._job.workspace
+        text = "" if given.get("uri") else str(given.get("value", ""))
+        match pipeline.whole_binding(text) if "${{" in text and len(pipeline.bindings(text)) == 1 else None:
+            case pipeline.StepOutput(step, output):
+                return {"run": self._made[step].run, "output": output, "mode": given.get("mode")}
+            case pipeline.ParentInput(name) if name in self._inputs:
+                return step_reuse.reference(azure, workspace, self._inputs[name])
+            case None if text:
+                return {"value": pipeline.fill_bindings(text, self._literals)}
+            case _:
+                return step_reuse.reference(azure, workspace, given)
 
     def _child(self, name: str, step: Json) -> Job:
         """The step's own job record. Azure names it by a GUID as well."""
@@ -101,11 +187,8 @@ class PipelineRun:
             "componentId": step.get("componentId"),
             "computeId": step.get("computeId") or self._job.properties.get("computeId"),
             "inputs": step.get("inputs") or {},
-            "outputs": {
-                output: {"jobOutputType": one.type, "mode": "ReadWriteMount", "uri": one.uri}
-                for output, one in bound.items()
-            },
-            "properties": {"azureml.moduleName": name},
+            "outputs": _shown(bound),
+            "properties": {"azureml.moduleName": name, "azureml.pipelinerunid": self._job.name},
             "tags": {},
             "services": {},
             "isArchived": False,
@@ -187,23 +270,31 @@ class PipelineRun:
         text = str(given.get("value", ""))
         match pipeline.whole_binding(text) if "${{" in text and len(pipeline.bindings(text)) == 1 else None:
             case pipeline.StepOutput(step, output):
-                if output not in self._made[step]:
+                if output not in self._made[step].outputs:
                     raise bad_request(f"Step '{step}' has no output '{output}'.")
-                return str(self._made[step][output])
+                where = self._made[step].outputs[output]
+                return str(await self._staging.path(where) if isinstance(where, str) else where)
             case pipeline.ParentInput(name):
                 parent = self._inputs.get(name)
                 return None if parent is None else await self._staging.value(parent)
             case pipeline.ParentOutput(name):
                 raise bad_request(f"An input refers to the output '{name}' of the pipeline.")
             case None:
-                literals = {
-                    name: str(one.get("value", ""))
-                    for name, one in self._inputs.items()
-                    if not one.get("uri")
-                }
-                return pipeline.fill_bindings(text, literals)
+                return pipeline.fill_bindings(text, self._literals)
+
+    @property
+    def _literals(self) -> dict[str, str]:
+        return {name: str(one.get("value", "")) for name, one in self._inputs.items() if not one.get("uri")}
 
     async def _say(self, text: str) -> None:
         """A line of the pipeline's own log, which ``jobs.stream`` shows."""
         self._log.append(f"[{self._job.azure.now():%Y-%m-%d %H:%M:%SZ}] {text}\n")
         await job_run.put_artifact(self._job, _LOG, "".join(self._log).encode())
+
+
+def _shown(outputs: Mapping[str, job_run.Output]) -> Json:
+    """The outputs of a step as its job shows them."""
+    return {
+        name: {"jobOutputType": one.type, "mode": "ReadWriteMount", "uri": one.uri}
+        for name, one in outputs.items()
+    }

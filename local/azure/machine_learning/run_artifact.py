@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request
-from local.azure.machine_learning import asset_location, job_state
+from local.azure.machine_learning import asset_location
+from local.azure.machine_learning.job_state import Job
 from local.azure.resource_type import Answer, Route
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ _LIFETIME = timedelta(minutes=30)
 
 async def _place(azure: Azure, call: Call) -> Place:
     workspace, run = call.captured["workspace"], call.captured["run"]
-    if azure.store.get(f"{workspace}/jobs/{run}") is None:
+    job = Job(azure, f"{workspace}/jobs/{run}")
+    if azure.store.get(job.id) is None:
         raise ArmError(404, "NotFound", f"Run '{run}' not found")
-    return await asset_location.locate(azure, workspace, job_state.artifacts(run))
+    return await asset_location.locate(azure, workspace, job.artifacts)
 
 
 async def _described(azure: Azure, call: Call, place: Place, path: str, *, write: bool) -> Json:

@@ -111,7 +111,7 @@ async def _log_files(found: Job) -> dict[str, str]:
     from azure.storage.blob import BlobSasPermissions, generate_blob_sas  # noqa: PLC0415
 
     azure = found.azure
-    place = await asset_location.locate(azure, found.workspace, job_state.artifacts(found.name))
+    place = await asset_location.locate(azure, found.workspace, found.artifacts)
     prefix = place.path.rstrip("/") + "/"
     names = await azure.blobs.names(place.account, place.container, prefix)
     key = await azure.blobs.key(place.account) if names else ""

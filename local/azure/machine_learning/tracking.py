@@ -270,7 +270,7 @@ def _create_experiment(azure: Azure, workspace: str, asked: Json) -> Json:
 
 async def _artifacts(azure: Azure, workspace: str, asked: Json) -> Json:
     job = _found(azure, workspace, asked.get("run_id") or asked.get("run_uuid"))
-    place = await asset_location.locate(azure, workspace, job_state.artifacts(job.name))
+    place = await asset_location.locate(azure, workspace, job.artifacts)
     root = place.path.rstrip("/") + "/"
     below = f"{str(asked.get('path') or '').strip('/')}/".lstrip("/")
     names = await azure.blobs.names(place.account, place.container, root + below)

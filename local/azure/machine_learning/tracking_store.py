@@ -92,6 +92,14 @@ class TrackingStore:
         """Removes what a run logged."""
         self._db.execute("DELETE FROM metrics WHERE run = ?", (run.lower(),))
 
+    def copy(self, run: str, to: str) -> None:
+        """Gives one run the metrics that another one logged."""
+        self._db.execute(
+            "INSERT INTO metrics (run, name, value, time, step)"
+            " SELECT ?, name, value, time, step FROM metrics WHERE run = ? ORDER BY number",
+            (to.lower(), run.lower()),
+        )
+
     def add_experiment(self, workspace: str, name: str) -> None:
         """Remembers an experiment."""
         self._db.execute("INSERT OR IGNORE INTO experiments VALUES (?, ?)", (workspace.lower(), name))
