@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 
 import aiohttp
 
-from local.azure import outbound
+from local.azure import event_identity, outbound
 from local.azure.errors import ArmError
 from local.azure.resource_id import parse
 
@@ -35,6 +35,8 @@ _WAITS = (0.2, 1.0, 5.0, 10.0, 60.0, 300.0, 600.0)
 _PATIENCE = 30.0
 #: What a web hook's answers make no sense to repeat.
 _FINAL = frozenset({400, 401, 403, 404, 413})
+#: What isn't delivered because the subscription's identity has lost its role; Azure tries that again.
+_NO_ROLE = "found no role of its identity"
 #: What of an event is on its way, below its subscription: it goes with the subscription.
 UNDER_WAY = "deliveries"
 
@@ -85,7 +87,7 @@ async def _deliver(azure: Azure, subscription_id: str, path: str) -> None:
         state: Json = record.body
         event: Json = state["event"]
         try:
-            answer = await _attempt(azure, destination_of(properties), event)
+            answer = await _attempt(azure, subscription, event)
         except (ArmError, aiohttp.ClientError, TimeoutError) as error:
             answer = f"failed ({type(error).__name__})"
         if answer is None:
@@ -148,6 +150,11 @@ async def _dead_letter(azure: Azure, subscription: Record, state: Json, reason: 
         "lastDeliveryAttemptTime": state["tried"],
     }
     account = parse(place["resourceId"]).name
+    if not event_identity.may_dead_letter(azure, subscription):
+        logger.error(
+            "event %s can't be dead-lettered to %s (the identity has no role)", letter["id"], account
+        )
+        return
     try:
         await azure.blobs.upload(
             account, place["blobContainerName"], name, json.dumps([letter], indent=2).encode()
@@ -172,11 +179,16 @@ def _outcome(answer: str) -> str:
         return known[status]
     if "TimeoutError" in answer:
         return "TimedOut"
+    if answer == _NO_ROLE:
+        return "Unauthorized"
     return "NotFound" if "no such queue" in answer else "GenericError"
 
 
-async def _attempt(azure: Azure, destination: Json, event: Json) -> str | None:
+async def _attempt(azure: Azure, subscription: Record, event: Json) -> str | None:
     """None if the event was delivered, else why it wasn't."""
+    destination = destination_of(subscription.body["properties"])
+    if not event_identity.may_deliver(azure, subscription):
+        return _NO_ROLE
     properties: Json = destination["properties"]
     if destination["endpointType"] == "WebHook":
         status, _ = await _post(azure, properties["endpointUrl"], event, "Notification")

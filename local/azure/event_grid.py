@@ -17,7 +17,7 @@ import uuid
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from local.azure import event_delivery, outbound
+from local.azure import event_delivery, event_identity, outbound
 from local.azure.errors import bad_request, conflict, unsupported
 from local.azure.event_delivery import destination_of
 from local.azure.event_filter import check as check_filter
@@ -129,6 +129,7 @@ def _prepare_subscription(azure: Azure, resource_id: ResourceId, body: Json, _ol
         )
     _check_destination(azure, destination)
     _check_dead_letters(azure, event_delivery.dead_letters_of(given))
+    event_identity.check_named(azure, azure.store.get(resource_id.parent), given)
     if (given.get("inputSchema") or "EventGridSchema") != "EventGridSchema":
         raise unsupported(f"The input schema '{given['inputSchema']}'")
     if given.get("eventDeliverySchema", "EventGridSchema") != "EventGridSchema":
@@ -215,7 +216,8 @@ def _check_destination(azure: Azure, destination: Json) -> None:
 
 
 async def _settle_subscription(azure: Azure, record: Record) -> Json | None:
-    """The handshake with a web hook, as Event Grid begins it."""
+    """What Event Grid tries first: its identity's rights, and the handshake with a web hook."""
+    event_identity.check(azure, record)
     destination = destination_of(record.body["properties"])
     if destination["endpointType"] == "WebHook":
         code = str(uuid.uuid4())
