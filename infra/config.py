@@ -20,8 +20,9 @@ from infra.compute.cluster import ComputeConfig
 from infra.events.retraining import RetrainingConfig
 from infra.network.config import NetworkConfig
 from infra.observability.log_analytics import ObservabilityConfig
+from infra.profile import Profile, filled
 from infra.registry import RegistryConfig
-from infra.section import Section, explain, setting
+from infra.section import Section, explain, is_object, setting
 from infra.storage import StorageConfig
 from infra.vault import VaultConfig
 
@@ -35,11 +36,6 @@ TagValue = Annotated[str, StringConstraints(max_length=256)]
 EndpointAuth = Literal["key", "aml_token", "aad_token"]
 ModelFolder = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
-#: Keys whose values are text as it stands.
-_PLAIN = frozenset(
-    {"project", "environment", "location", "owner", "costCenter", "suffix", "protect", "modelsFolder"}
-)
-
 
 class ConfigError(pulumi.RunError):
     """The stack's configuration can't be used. One line per mistake, without a traceback."""
@@ -48,6 +44,11 @@ class ConfigError(pulumi.RunError):
 class StackConfig(Section):
     """Everything that a stack's YAML says."""
 
+    profile: Profile = setting(
+        "standard",
+        breaks="it sets the defaults of all other keys",
+        write="sandbox for trying something, standard for a team's development, regulated for audited production",
+    )
     project: str = setting(
         "mlops",
         pattern=names.PART_PATTERN,
@@ -130,6 +131,12 @@ class StackConfig(Section):
         )
 
 
+#: Keys whose values are text as it stands.
+_PLAIN = frozenset(
+    field.alias or name for name, field in StackConfig.model_fields.items() if not is_object(field.annotation)
+)
+
+
 def load() -> StackConfig:
     """The configuration of the stack that this program runs for.
 
@@ -159,7 +166,7 @@ def parse(
         ConfigError: one line per mistake.
     """
     try:
-        config = StackConfig.model_validate({key: _value(key, value) for key, value in values.items()})
+        config = StackConfig.model_validate(filled(decoded(values), StackConfig))
     except ValidationError as error:
         lines = [
             explain(namespace, StackConfig, item, secret=item["loc"][0] in (secret or ()))
@@ -172,14 +179,19 @@ def parse(
     return config
 
 
-def _value(key: str, value: Any) -> Any:
-    """Pulumi hands objects and lists over as JSON, everything else as text."""
-    if key in _PLAIN or not isinstance(value, str):
-        return value
+def decoded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stack says, as objects: Pulumi hands objects and lists over as JSON, everything else as text."""
+    return {
+        key: value if key in _PLAIN or not isinstance(value, str) else _object(value)
+        for key, value in values.items()
+    }
+
+
+def _object(text: str) -> Any:
     try:
-        return json.loads(value)
+        return json.loads(text)
     except ValueError:
-        return value
+        return text
 
 
 def _mistakes(config: StackConfig) -> list[str]:
@@ -188,12 +200,12 @@ def _mistakes(config: StackConfig) -> list[str]:
     if not config.network.public_access and config.registry.sku != "Premium":
         found.append(
             f"registry.sku: a {config.registry.sku} registry has no private endpoints, so no image could be pulled "
-            "while network.publicAccess is false; write Premium"
+            "while network.mode is private; write Premium"
         )
     if not config.network.public_access and config.retraining.start != "none":
         found.append(
             "retraining.start: the Logic App is outside of the network, so it couldn't reach the storage account while "
-            "network.publicAccess is false; write none, and let something in the network read the queue monitor-breaches"
+            "network.mode is private; write none, and let something in the network read the queue monitor-breaches"
         )
     own = set(names.tags(project="", environment="", owner="", cost_center="", more={}))
     found += [

@@ -18,7 +18,7 @@ class RegistryConfig(Section):
     """``mlops:registry``."""
 
     sku: Literal["Basic", "Standard", "Premium"] = setting(
-        "Basic",
+        "Standard",
         breaks="only Premium can be reached through private endpoints",
         write="Basic, Standard or Premium",
     )

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import copy
 import difflib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -26,6 +28,9 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, hide_input_in_errors=True
     )
+
+    #: Keys that were, and what to write instead.
+    moved: ClassVar[Mapping[str, str]] = {}
 
 
 def setting(default: Any = PydanticUndefined, *, breaks: str, write: str, **constraints: Any) -> Any:
@@ -54,7 +59,9 @@ def explain(prefix: str, section: type[Section], error: ErrorDetails, *, secret:
     breaks, write = _words(field)
     match error["type"]:
         case "extra_forbidden":
-            return f"{key}: unknown key, it would have no effect; {_nearest(owner, str(error['loc'][-1]))}"
+            unknown = str(error["loc"][-1])
+            remedy = f"write {owner.moved[unknown]}" if unknown in owner.moved else _nearest(owner, unknown)
+            return f"{key}: unknown key, it would have no effect; {remedy}"
         case "missing":
             return f"{key}: missing; {breaks}; write {write}"
         case "value_error":
@@ -89,20 +96,55 @@ def _find(section: type[Section], location: Sequence[int | str]) -> tuple[type[S
     owner: type[Section] = section
     inner: type[Section] | None = section
     field: FieldInfo | None = None
+    named = False  # whether the next part is a name of the stack's own, in a mapping
     for part in location:
         if isinstance(part, int) or inner is None:
+            continue
+        if named:
+            named = False
             continue
         owner = inner
         found = next((f for name, f in owner.model_fields.items() if (f.alias or name) == part), None)
         field = found or field
-        inner = _section(found.annotation) if found else None
+        inner = next(_sections(found.annotation), None) if found else None
+        named = found is not None and _is_mapping(found.annotation)
     return owner, field
 
 
-def _section(annotation: Any) -> type[Section] | None:
-    """The section in ``X``, ``X | None``, ``tuple[X, ...]``."""
-    candidates = (annotation, *getattr(annotation, "__args__", ()))
-    return next((c for c in candidates if isinstance(c, type) and issubclass(c, Section)), None)
+def section_in(section: type[Section], key: str) -> type[Section] | None:
+    """The section that ``key`` is, or None where it is a setting."""
+    found = next((f for name, f in section.model_fields.items() if (f.alias or name) == key), None)
+    if found is None:
+        return None
+    plain = [found.annotation, *(get_args(found.annotation) if _is_union(found.annotation) else ())]
+    return next((one for one in plain if isinstance(one, type) and issubclass(one, Section)), None)
+
+
+def is_object(annotation: Any) -> bool:
+    """Whether values are sections, mappings or lists, which Pulumi hands over as JSON."""
+    plain = (annotation, *(get_args(annotation) if _is_union(annotation) else ()))
+    return any(
+        get_origin(one) in (dict, tuple, list, Mapping)
+        or (isinstance(one, type) and issubclass(one, Section))
+        for one in plain
+    )
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, UnionType)
+
+
+def _is_mapping(annotation: Any) -> bool:
+    origins = (annotation, *(get_args(annotation) if _is_union(annotation) else ()))
+    return any(get_origin(one) in (dict, Mapping) for one in origins)
+
+
+def _sections(annotation: Any) -> Iterator[type[Section]]:
+    """The sections in ``X``, ``X | None``, ``tuple[X, ...]``, ``dict[str, X]``."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _sections(inner)
 
 
 def _nearest(section: type[Section], key: str) -> str:

@@ -46,7 +46,7 @@ RULE = StackRule(
     name="private-endpoints",
     title="Private endpoints",
     reason="Without one, the resource is reached over the internet, or not at all once that is closed.",
-    fix="Write `mlops:network: {publicAccess: false, addressSpace: 10.0.0.0/16}`; the platform makes them.",
+    fix="Write `mlops:network: {mode: private, addressSpace: 10.0.0.0/16}`; the platform makes them.",
     link="https://learn.microsoft.com/azure/machine-learning/how-to-configure-private-link",
     check=check,
 )

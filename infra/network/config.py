@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator
 
 from infra.section import Section, setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 #: What Docker's bridge takes on every node of a cluster.
@@ -46,10 +49,14 @@ def _address_space(text: str) -> str:
 class NetworkConfig(Section):
     """``mlops:network``."""
 
-    public_access: bool = setting(
-        True,
+    moved: ClassVar[Mapping[str, str]] = {
+        "publicAccess": "mode: private for what was false, mode: public for what was true"
+    }
+
+    mode: Literal["public", "private"] = setting(
+        "public",
         breaks="it decides whether workspace, storage, vault, registry and endpoints answer on the internet",
-        write="true, or false for a private network with private endpoints that lead to them",
+        write="public, or private for a virtual network with private endpoints that lead to them",
     )
     address_space: Annotated[str, AfterValidator(_address_space)] = setting(
         "10.0.0.0/16",
@@ -61,6 +68,11 @@ class NetworkConfig(Section):
         breaks="inside the network, names lead to the private endpoints only through these zones",
         write="true, or false where a hub team owns the zones and writes the records",
     )
+
+    @property
+    def public_access(self) -> bool:
+        """Whether the platform answers on the internet."""
+        return self.mode == "public"
 
     @property
     def public_network_access(self) -> Literal["Enabled", "Disabled"]:

@@ -153,7 +153,7 @@ def test_configuration_is_frozen():
             "list it once",
         ),
         (
-            {"network": {"publicAccess": False}, "registry": {"sku": "Basic"}},
+            {"network": {"mode": "private"}, "registry": {"sku": "Basic"}},
             "mlops:registry.sku: a Basic registry",
             "no image could be pulled",
             "write Premium",
@@ -222,7 +222,11 @@ def test_a_wrong_value_is_one_line_with_its_key_what_breaks_and_the_remedy(chang
         ),
         (
             {"network": {"firewall": True}},
-            "mlops:network.firewall: unknown key, it would have no effect; known here: addressSpace, privateDnsZones, publicAccess",
+            "mlops:network.firewall: unknown key, it would have no effect; known here: addressSpace, mode, privateDnsZones",
+        ),
+        (
+            {"network": {"publicAccess": False}},
+            "mlops:network.publicAccess: unknown key, it would have no effect; write mode: private for what was false, mode: public for what was true",
         ),
         (
             {"access": {"readers": [{"id": SOMEBODY, "kind": "User"}]}},

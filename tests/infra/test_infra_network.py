@@ -71,7 +71,7 @@ def test_every_private_endpoint_has_its_names_in_zones_that_the_network_asks(pro
 
 
 def test_a_hub_team_can_own_the_zones():
-    recording = run("prod", models=[], network={"publicAccess": False, "privateDnsZones": False})
+    recording = run("prod", models=[], network={"mode": "private", "privateDnsZones": False})
     assert len(recording.of("network:PrivateEndpoint")) == 9
     assert not recording.of("PrivateZone")
     assert not recording.of("PrivateDnsZoneGroup")

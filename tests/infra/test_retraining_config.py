@@ -40,7 +40,7 @@ def test_a_token_in_the_place_of_its_secrets_name_is_refused_and_not_repeated():
 
 
 def test_a_private_network_has_no_loop():
-    private = {"network": {"publicAccess": False}, "registry": {"sku": "Premium"}}
+    private = {"network": {"mode": "private"}, "registry": {"sku": "Premium"}}
     with pytest.raises(
         ConfigError, match=r"mlops:retraining\.start: the Logic App is outside of the network"
     ):

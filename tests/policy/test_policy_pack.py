@@ -57,7 +57,7 @@ def test_a_violation_says_why_what_and_what_to_write(pack):
     ]
     assert "can be attacked from anywhere" in found.message
     assert "publicNetworkAccess is Enabled; it must be Disabled" in found.message
-    assert "mlops:network: {publicAccess: false}" in found.message
+    assert "mlops:network: {mode: private}" in found.message
 
 
 def test_what_a_preview_does_not_know_is_no_violation_and_no_noise(pack):
