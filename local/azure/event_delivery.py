@@ -23,6 +23,7 @@ import aiohttp
 from local.azure import event_identity, outbound
 from local.azure.errors import ArmError
 from local.azure.resource_id import parse
+from local.azure.service_bus import message
 
 if TYPE_CHECKING:
     from local.azure.azure import Azure
@@ -193,6 +194,12 @@ async def _attempt(azure: Azure, subscription: Record, event: Json) -> str | Non
     if destination["endpointType"] == "WebHook":
         status, _ = await _post(azure, properties["endpointUrl"], event, "Notification")
         return None if 200 <= status < 300 else f"was answered {status}"
+    if destination["endpointType"] == "ServiceBusQueue":
+        queue = azure.store.get(properties["resourceId"])
+        if queue is None:
+            return "found no such queue"
+        message.send(azure, queue, json.dumps(event).encode(), properties={"MessageId": event["id"]})
+        return None
     text = base64.b64encode(json.dumps(event).encode()).decode()
     account = parse(properties["resourceId"]).name
     blobs = cast("AzuriteBlobs", azure.blobs)

@@ -2,9 +2,9 @@
 
 Scope: system topics (one per source), custom topics that clients publish to (``event_publishing.py``), domains and their topics
 as records, subscriptions of all and at any scope; filters on event types, subject and advanced filters; delivery at least
-once to storage queues (base64, as Azure does) and to web hooks on this machine and of Logic Apps, with retries that survive a
-stop, expiry and dead letters. Omitted: web hooks elsewhere, functions, hubs, Service Bus, CloudEvents and custom schemas,
-publishing to domains, partner events, namespaces: 501.
+once to storage queues (base64, as Azure does), to Service Bus queues and to web hooks on this machine and of Logic Apps, with
+retries that survive a stop, expiry and dead letters. Omitted: web hooks elsewhere, functions, hubs, Service Bus topics,
+CloudEvents and custom schemas, publishing to domains, partner events, namespaces: 501.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from local.azure.event_filter import check as check_filter
 from local.azure.event_filter import matches
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType
 from local.azure.resources import check_location
+from local.azure.service_bus.namespace import QUEUE
 
 if TYPE_CHECKING:
     from local.azure.azure import Azure
@@ -203,6 +204,14 @@ def _check_destination(azure: Azure, destination: Json) -> None:
             if account is None or not properties.get("queueName"):
                 raise bad_request(
                     "A StorageQueue destination needs the resourceId of a storage account and a queueName.",
+                    code="InvalidRequest",
+                    target="properties.destination",
+                )
+        case "ServiceBusQueue":
+            reference = str(properties.get("resourceId") or "")
+            if azure.parse(reference).type.lower() != QUEUE.lower() or azure.store.get(reference) is None:
+                raise bad_request(
+                    "A ServiceBusQueue destination needs the resourceId of a Service Bus queue.",
                     code="InvalidRequest",
                     target="properties.destination",
                 )

@@ -185,7 +185,7 @@ class Gateway:
             if route.authenticated and claims is None:
                 claims = self._check(call)
             captured = {**(route.host.fullmatch(call.host) or found).groupdict(), **found.groupdict()}
-            complete = _complete(call, claims, captured)
+            complete = _complete(call, claims, captured, opaque=route.opaque)
             if call.host == ARM:
                 self._azure.access.check(complete, filtered=route.filtered)
             elif call.host.endswith(".api.azureml.ms"):
@@ -223,9 +223,11 @@ def _abort(request: web.BaseRequest) -> web.Response:
     return web.Response(status=500)
 
 
-def _complete(call: Call, claims: Mapping[str, Any] | None, captured: Mapping[str, str]) -> Call:
+def _complete(
+    call: Call, claims: Mapping[str, Any] | None, captured: Mapping[str, str], *, opaque: bool = False
+) -> Call:
     body = None
-    if call.content and "json" in call.headers.get("content-type", "application/json"):
+    if not opaque and call.content and "json" in call.headers.get("content-type", "application/json"):
         try:
             body = json.loads(call.content)
         except ValueError:

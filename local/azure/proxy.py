@@ -32,6 +32,7 @@ _HOSTS = (
     r"cert-[a-z0-9]+\.experiments\.azureml\.net",
     r"[a-z0-9-]+\.[a-z0-9-]+\.eventgrid\.azure\.net",
     r"prod-[0-9]+\.[a-z0-9]+\.logic\.azure\.com",
+    r"[a-z0-9-]+\.servicebus\.windows\.net",
 )
 AZURE = re.compile("|".join(f"({host})" for host in _HOSTS), re.IGNORECASE)
 _AUTHORIZATION = re.compile(r"\r\nProxy-Authorization:([^\r]*)\r\n", re.IGNORECASE)

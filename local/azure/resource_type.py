@@ -181,3 +181,5 @@ class Route:
     authenticated: bool = True
     #: of a list in a subscription: whether ``handle`` leaves out what the caller may not read
     filtered: bool = False
+    #: whether a body is somebody's own, and isn't read as JSON
+    opaque: bool = False

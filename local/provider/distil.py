@@ -24,6 +24,7 @@ Json = dict[str, Any]
 
 TARGET = Path(__file__).with_name("facts.json")
 
+_GROUP = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers"
 _STORAGE = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Storage/storageAccounts/{accountName}"
 #: Types that the mapping lacks: API version, path, input that is auto-named, and how. Their other inputs are flattened.
 EXTRA: dict[str, tuple[str, str, str, str]] = {
@@ -37,6 +38,30 @@ EXTRA: dict[str, tuple[str, str, str, str]] = {
         "2024-01-01",
         _STORAGE + "/tableServices/default/tables/{tableName}",
         "tableName",
+        "copy",
+    ),
+    "azure-native:portal:Dashboard": (
+        "2022-12-01-preview",
+        _GROUP + "/Microsoft.Portal/dashboards/{dashboardName}",
+        "dashboardName",
+        "random",
+    ),
+    "azure-native:applicationinsights:Workbook": (
+        "2023-06-01",
+        _GROUP + "/Microsoft.Insights/workbooks/{resourceName}",
+        "resourceName",
+        "random",
+    ),
+    "azure-native:servicebus:Namespace": (
+        "2026-01-01",
+        _GROUP + "/Microsoft.ServiceBus/namespaces/{namespaceName}",
+        "namespaceName",
+        "random",
+    ),
+    "azure-native:servicebus:Queue": (
+        "2026-01-01",
+        _GROUP + "/Microsoft.ServiceBus/namespaces/{namespaceName}/queues/{queueName}",
+        "queueName",
         "copy",
     ),
 }
@@ -248,7 +273,7 @@ def _input_place(token: str, entry: Json, sdk_name: str) -> list[str]:
 
 
 def _default_place(sdk_name: str) -> list[str]:
-    return [sdk_name] if sdk_name in TOP_LEVEL else ["properties", sdk_name]
+    return [sdk_name] if sdk_name in TOP_LEVEL or sdk_name == "properties" else ["properties", sdk_name]
 
 
 def _at(sdk_name: str, at: list[str]) -> str:

@@ -1,0 +1,1 @@
+"""Microsoft.ServiceBus: namespaces and their queues, with messages that are really kept."""
