@@ -32,6 +32,8 @@ _RIGHTS = {
         "blobContainerName",
         (f"{_BLOB}/write", f"{_BLOB}/add/action"),
     ),
+    # The queue itself is named.
+    "ServiceBusQueue": ("", "", ("Microsoft.ServiceBus/namespaces/messages/send/action",)),
 }
 _DELIVERY = ("deliveryWithResourceIdentity", "destination")
 _DEAD_LETTERS = ("deadLetterWithResourceIdentity", "deadLetterDestination")
@@ -91,7 +93,7 @@ def _may(azure: Azure, subscription: Record, outer: str, inner: str) -> bool:
     principal = _principal(azure, topic, holder.get("identity") or {})
     below, key, operations = rights
     properties: Json = destination["properties"]
-    scope = f"{properties['resourceId']}/{below}/{properties[key]}"
+    scope = str(properties["resourceId"]) + (f"/{below}/{properties[key]}" if below else "")
     return principal is not None and any(
         azure.access.permits(principal, operation, scope, data=True) for operation in operations
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import requests
 
 API, EVENT_GRID = "2024-01-01", "2025-02-15"
-OWNER = "090c5cfd-751d-490a-894a-3ce6f1109419"
+OWNER, SENDER = "090c5cfd-751d-490a-894a-3ce6f1109419", "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39"
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +102,26 @@ def test_event_grid_delivers_to_a_queue(local_azure: LocalAzure, queue: str) -> 
     missing = {"endpointType": "ServiceBusQueue", "properties": {"resourceId": f"{queue}-not"}}
     status, _, _ = local_azure.arm("PUT", f"{path}-2", {"properties": {"destination": missing}}, api_version=EVENT_GRID)  # fmt: skip
     assert status == 400
+
+
+def test_an_identity_delivers_only_with_the_role_of_a_sender(local_azure: LocalAzure, queue: str) -> None:
+    group = queue.partition("/providers/")[0]
+    identity = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{unique('id-')}"
+    principal = local_azure.put(identity, {"location": "westeurope"}, api_version="2023-01-31")
+    topic = f"{group}/providers/Microsoft.EventGrid/systemTopics/{unique('evgt-')}"
+    body = {
+        "location": "westeurope",
+        "identity": {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}},
+        "properties": {"source": queue.rpartition("/queues/")[0], "topicType": "Microsoft.ServiceBus.Namespaces"},
+    }  # fmt: skip
+    local_azure.put(topic, body, api_version=EVENT_GRID)
+    delivery = {
+        "identity": {"type": "UserAssigned", "userAssignedIdentity": identity},
+        "destination": {"endpointType": "ServiceBusQueue", "properties": {"resourceId": queue}},
+    }
+    path = f"{topic}/eventSubscriptions/by-identity"
+    properties = {"properties": {"deliveryWithResourceIdentity": delivery}}
+    with pytest.raises(AssertionError, match="Managed Identity Authorization Error"):
+        local_azure.put(path, properties, api_version=EVENT_GRID)
+    local_azure.assign(queue, SENDER, principal["properties"]["principalId"])
+    assert local_azure.put(path, properties, api_version=EVENT_GRID)["properties"]["provisioningState"] == "Succeeded"  # fmt: skip
