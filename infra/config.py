@@ -16,7 +16,7 @@ from pydantic import StringConstraints, ValidationError
 
 from infra import names
 from infra.access.grant import AccessConfig
-from infra.compute.cluster import ComputeConfig
+from infra.compute.compute import ComputeConfig
 from infra.events.retraining import RetrainingConfig
 from infra.network.config import NetworkConfig
 from infra.observability.log_analytics import ObservabilityConfig

@@ -105,6 +105,14 @@ class Names:
         """3-128 letters, digits, hyphens. ``purpose`` tells the platform's identities apart."""
         return self._hyphenated(f"id-{purpose}")
 
+    def compute_instance(self, name: str) -> str:
+        """3-24 letters, digits and hyphens, a letter after each hyphen, unique in the region. ``name`` has at most 16."""
+        return f"{name}-{'x' if self.suffix.isdigit() else ''}{self.suffix}"
+
+    def custom_role(self, role: str) -> str:
+        """1-128 characters, unique in the tenant."""
+        return f"{self.project} {self.environment} {self.suffix} {role}"
+
     def _hyphenated(self, kind: str) -> str:
         return f"{kind}-{self.project}-{self.environment}-{self.suffix}"
 

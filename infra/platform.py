@@ -42,7 +42,6 @@ class Platform(pulumi.ComponentResource):
     workspace_name: pulumi.Output[str]
     workspace_id: pulumi.Output[str]
     cpu_compute_name: pulumi.Output[str]
-    gpu_compute_name: pulumi.Output[str]
     lake_account_name: pulumi.Output[str]
     lake_container_name: pulumi.Output[str]
     lake_datastore_name: pulumi.Output[str]
@@ -86,7 +85,6 @@ class Platform(pulumi.ComponentResource):
         self.workspace_name = foundation.for_deployers(centre.name)
         self.workspace_id = centre.id
         self.cpu_compute_name = compute.cpu_cluster_name
-        self.gpu_compute_name = compute.gpu_cluster_name
         self.lake_account_name = foundation.reachable(foundation.for_deployers(foundation.storage.lake_name))
         self.lake_container_name = foundation.storage.lake_container_name
         self.lake_datastore_name = data.lake_datastore_name

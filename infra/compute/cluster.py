@@ -1,29 +1,65 @@
-"""The clusters that jobs run on. Both cost nothing while nothing runs."""
+"""A cluster that jobs run on. It costs nothing while nothing runs, and SSH is closed.
+
+What Azure can't change of a cluster (its size, priority, network) replaces it; scale, idle time, identity and tags are
+updated in place (hashicorp/terraform-provider-azurerm#29859). Azure may keep the former size when a cluster comes back
+under its name (Azure/azure-rest-api-specs#18889): what came of it is read back, and a difference is said.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
+from pydantic import model_validator
 
-from infra.section import Section, inherited, setting
+from infra.compute import vm_size
+from infra.section import Section, setting
 
 if TYPE_CHECKING:
-    from infra.scope import Scope
+    from collections.abc import Mapping
 
-#: Names within a workspace: 2-16 characters.
-CPU_CLUSTER = "cpu-cluster"
-GPU_CLUSTER = "gpu-cluster"
+    from infra.compute.place import Place
+
+#: Azure ML takes up to 24 characters of a cluster's name, its older parts 16.
+NAME_PATTERN = r"^[a-z][a-z0-9-]{0,14}[a-z0-9]$"
+WRITE_NAME = "2 to 16 lowercase letters, digits and hyphens, a letter first and no hyphen last"
+SUBNET_PATTERN = r"^/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+/subnets/[^/]+$"
+#: What Azure refuses to change, as Pulumi names it.
+FIXED = tuple(
+    f"properties.properties.{name}"
+    for name in (
+        "vmSize",
+        "vmPriority",
+        "osType",
+        "subnet",
+        "enableNodePublicIp",
+        "remoteLoginPortPublicAccess",
+    )
+)
+#: Logical names that two clusters had before any number of them could be listed.
+_FORMER = {"cpu-cluster": "cpu", "gpu-cluster": "gpu"}
 
 
 class ClusterConfig(Section):
-    """What both clusters have."""
+    """``mlops:compute.clusters[]``."""
 
+    name: str = setting(
+        pattern=NAME_PATTERN,
+        breaks="jobs name their cluster, and Azure refuses other names",
+        write=WRITE_NAME,
+    )
     vm_size: str = setting(
-        pattern=r"^Standard_[A-Za-z0-9_-]+$",
+        pattern=vm_size.PATTERN,
         breaks="it decides what the nodes are, and the subscription needs quota for it",
         write="an Azure size such as Standard_DS3_v2 (`az ml compute list-sizes` lists them)",
+    )
+    min_nodes: int = setting(
+        0,
+        ge=0,
+        le=1000,
+        breaks="nodes that are always there cost money while nothing runs",
+        write="0 to scale to nothing, else a whole number up to maxNodes",
     )
     max_nodes: int = setting(
         2,
@@ -44,86 +80,89 @@ class ClusterConfig(Section):
         breaks="low-priority nodes are far cheaper and can be taken away in the middle of a job",
         write="true or false",
     )
+    image_build: bool = setting(
+        False,
+        breaks="one cluster builds images where Azure's own builders can't reach the registry",
+        write="true for one CPU cluster, or leave it out everywhere for the first of them",
+    )
+    subnet_id: str | None = setting(
+        None,
+        pattern=SUBNET_PATTERN,
+        breaks="it is where the nodes get their addresses",
+        write="the id of a subnet (`az network vnet subnet show`), or leave the key out for the platform's own",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.min_nodes > self.max_nodes:
+            raise ValueError(
+                f"minNodes is {self.min_nodes} and maxNodes {self.max_nodes}, so it could never scale; write minNodes: 0"
+            )
+        if self.image_build and self.has_gpus:
+            raise ValueError(
+                f"imageBuild needs a CPU size, and {self.vm_size} has GPUs, which would be paid for every image that is "
+                "built; write imageBuild: true on a CPU cluster"
+            )
+        return self
+
+    @property
+    def has_gpus(self) -> bool:
+        """Whether its nodes have GPUs."""
+        return vm_size.has_gpus(self.vm_size)
 
 
-class CpuConfig(ClusterConfig):
-    """``mlops:compute.cpu``."""
-
-    vm_size: str = inherited(ClusterConfig, "vm_size", "Standard_DS3_v2")
-
-
-class GpuConfig(ClusterConfig):
-    """``mlops:compute.gpu``: low-priority unless told otherwise, since it is what costs."""
-
-    vm_size: str = inherited(ClusterConfig, "vm_size", "Standard_NC4as_T4_v3")
-    max_nodes: int = inherited(ClusterConfig, "max_nodes", 1)
-    low_priority: bool = inherited(ClusterConfig, "low_priority", True)
-
-
-class ComputeConfig(Section):
-    """``mlops:compute``."""
-
-    cpu: CpuConfig = CpuConfig()
-    gpu: GpuConfig = GpuConfig()
-
-
-class Compute(pulumi.ComponentResource):
-    """A CPU cluster and a GPU cluster, both scaling to zero."""
-
-    cpu_cluster_name: pulumi.Output[str]
-    gpu_cluster_name: pulumi.Output[str]
-
-    def __init__(
-        self,
-        name: str,
-        config: ComputeConfig,
-        *,
-        scope: Scope,
-        workspace_name: pulumi.Input[str],
-        identity_id: pulumi.Input[str],
-        subnet_id: pulumi.Input[str] | None = None,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """``subnet_id``: where the nodes get their addresses, and then no public ones; None: a network of Azure's."""
-        super().__init__("mlops:infra:Compute", name, None, opts)
-        self._scope, self._workspace_name, self._identity_id = scope, workspace_name, identity_id
-        self._subnet_id = subnet_id
-        self.cpu_cluster_name = self._cluster(f"{name}-cpu", CPU_CLUSTER, config.cpu).name
-        self.gpu_cluster_name = self._cluster(f"{name}-gpu", GPU_CLUSTER, config.gpu).name
-        self.register_outputs(
-            {"cpuClusterName": self.cpu_cluster_name, "gpuClusterName": self.gpu_cluster_name}
-        )
-
-    def _cluster(self, name: str, compute_name: str, config: ClusterConfig) -> ml.Compute:
-        priority = ml.VmPriority.LOW_PRIORITY if config.low_priority else ml.VmPriority.DEDICATED
-        return ml.Compute(
-            name,
-            resource_group_name=self._scope.resource_group_name,
-            location=self._scope.location,
-            workspace_name=self._workspace_name,
-            compute_name=compute_name,
-            identity=ml.ManagedServiceIdentityArgs(
-                type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
-                user_assigned_identities=[self._identity_id],
-            ),
-            properties=ml.AmlComputeArgs(
-                compute_type="AmlCompute",
-                compute_location=self._scope.location,
-                disable_local_auth=True,
-                properties=ml.AmlComputePropertiesArgs(
-                    os_type=ml.OsType.LINUX,
-                    vm_size=config.vm_size,
-                    vm_priority=priority,
-                    remote_login_port_public_access=ml.RemoteLoginPortPublicAccess.DISABLED,
-                    subnet=None if self._subnet_id is None else ml.ResourceIdArgs(id=self._subnet_id),
-                    enable_node_public_ip=None if self._subnet_id is None else False,
-                    scale_settings=ml.ScaleSettingsArgs(
-                        min_node_count=0,
-                        max_node_count=config.max_nodes,
-                        node_idle_time_before_scale_down=f"PT{config.idle_seconds}S",
-                    ),
+def cluster(
+    name: str, config: ClusterConfig, place: Place, identity_id: pulumi.Input[str], parent: pulumi.Resource
+) -> ml.Compute:
+    """Registers a cluster whose jobs act as a user-assigned identity."""
+    logical = f"{name}-{config.name}"
+    former = _FORMER.get(config.name)
+    subnet_id = config.subnet_id or place.subnet_id
+    priority = ml.VmPriority.LOW_PRIORITY if config.low_priority else ml.VmPriority.DEDICATED
+    made = ml.Compute(
+        logical,
+        resource_group_name=place.scope.resource_group_name,
+        location=place.scope.location,
+        workspace_name=place.workspace_name,
+        compute_name=config.name,
+        identity=ml.ManagedServiceIdentityArgs(
+            type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity_id]
+        ),
+        properties=ml.AmlComputeArgs(
+            compute_type="AmlCompute",
+            compute_location=place.scope.location,
+            disable_local_auth=True,
+            properties=ml.AmlComputePropertiesArgs(
+                os_type=ml.OsType.LINUX,
+                vm_size=config.vm_size,
+                vm_priority=priority,
+                remote_login_port_public_access=ml.RemoteLoginPortPublicAccess.DISABLED,
+                subnet=None if subnet_id is None else ml.ResourceIdArgs(id=subnet_id),
+                enable_node_public_ip=place.public_addresses(subnet_id),
+                scale_settings=ml.ScaleSettingsArgs(
+                    min_node_count=config.min_nodes,
+                    max_node_count=config.max_nodes,
+                    node_idle_time_before_scale_down=f"PT{config.idle_seconds}S",
                 ),
             ),
-            tags=self._scope.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+        ),
+        tags=place.scope.tags,
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            replace_on_changes=list(FIXED),
+            delete_before_replace=True,
+            aliases=[pulumi.Alias(name=f"{name}-{former}")] if former else None,
+        ),
+    )
+    made.properties.apply(lambda found: _read_back(made, config, found))
+    return made
+
+
+def _read_back(made: ml.Compute, config: ClusterConfig, found: Mapping[str, Any]) -> None:
+    size = str((found.get("properties") or {}).get("vmSize") or config.vm_size)
+    if not pulumi.runtime.is_dry_run() and size.lower() != config.vm_size.lower():
+        pulumi.log.warn(
+            f"the cluster {config.name} has nodes of {size}, not of {config.vm_size}: Azure kept the size that it had "
+            "under this name before; write another name",
+            made,
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.compute.cluster import Compute
+from infra.compute.compute import Compute
+from infra.compute.place import Place
 
 if TYPE_CHECKING:
     from infra.phase.foundation import Foundation
@@ -14,13 +15,17 @@ if TYPE_CHECKING:
 
 
 def compose_compute(ground: Ground, reach: Reach, foundation: Foundation, centre: Centre) -> Compute:
-    """The workspace's clusters."""
+    """The workspace's clusters, instances and attached Kubernetes."""
     return Compute(
         ground.called("compute"),
         ground.config.compute,
-        scope=ground.scope,
-        workspace_name=centre.name,
+        place=Place(
+            ground.scope,
+            centre.name,
+            subnet_id=reach.compute_subnet_id,
+            private=not ground.config.network.public_access,
+        ),
         identity_id=foundation.identity_id("compute"),
-        subnet_id=reach.compute_subnet_id,
+        tenant_id=foundation.identity.tenant_id,
         opts=ground.child,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.compute.cluster import CPU_CLUSTER
 from infra.network.private_endpoint import reachable, workspace_entrances
 from infra.phase.foundation import grant
 from infra.workspace.workspace import Foundation as Needs
@@ -42,7 +41,7 @@ def compose_workspace(ground: Ground, reach: Reach, foundation: Foundation) -> C
         ),
         scope=ground.scope,
         network=ground.config.network,
-        image_build_compute=CPU_CLUSTER,
+        image_build_compute=ground.config.compute.image_build_cluster,
         opts=ground.child,
     )
     access = grant(ground, "workspace-access", foundation.identity, {"workspace": workspace.id})

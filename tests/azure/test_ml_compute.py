@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from running_azure import LocalAzure
 
 VERSION = "2025-12-01"
+SOMEBODY = "12121212-3434-4565-8787-909090909090"
 LOCATIONS = "/subscriptions/{subscription}/providers/Microsoft.MachineLearningServices/locations"
 
 
@@ -74,6 +75,30 @@ def test_a_compute_instance_is_stopped_started_and_resized(
                 "properties": {"vmSize": "Standard_DS3_v2", "idleTimeBeforeShutdown": "PT5M"},
             },
             "PT15M to P3D",
+        ),
+        (
+            {
+                "computeType": "ComputeInstance",
+                "properties": {
+                    "vmSize": "Standard_DS3_v2",
+                    "personalComputeInstanceSettings": {
+                        "assignedUser": {"objectId": SOMEBODY, "tenantId": SOMEBODY}
+                    },
+                },
+            },
+            f"is of the tenant {SOMEBODY}",
+        ),
+        (
+            {
+                "computeType": "ComputeInstance",
+                "properties": {
+                    "vmSize": "Standard_DS3_v2",
+                    "setupScripts": {
+                        "scripts": {"creationScript": {"scriptSource": "inline", "scriptData": "ech"}}
+                    },
+                },
+            },
+            "must be Base64",
         ),
         ({"computeType": "Kubernetes", "properties": {}}, "needs a resourceId"),
         ({"computeType": "Databricks", "resourceId": "/subscriptions/s"}, "attaches a Microsoft.Databricks"),

@@ -176,6 +176,9 @@ class Recorded:
     uses: dict[str, frozenset[str]]  # by input: the resources that its value comes from
     protect: bool
     custom: bool
+    retain_on_delete: bool
+    replace_on_changes: tuple[str, ...]
+    aliases: tuple[str, ...]  # former logical names
 
     @property
     def physical_name(self) -> str:
@@ -282,6 +285,9 @@ class Monitor(mocks.MockMonitor):
                     uses=uses,
                     protect=request.protect,
                     custom=request.custom,
+                    retain_on_delete=request.retainOnDelete,
+                    replace_on_changes=tuple(request.replaceOnChanges),
+                    aliases=tuple(alias.spec.name for alias in request.aliases if alias.spec.name),
                 )
             )
         return response
@@ -293,7 +299,7 @@ def stack_values(stack_name):
     return {key.removeprefix("mlops:"): value for key, value in document["config"].items()}
 
 
-def run(stack_name, recording=None, **changes):
+def run(stack_name, recording=None, azure=Azure, **changes):
     """Runs ``__main__.py`` with the stack's configuration, some keys changed (None: left out)."""
     recording = recording or Recording()
     values = {key: v for key, v in {**stack_values(stack_name), **changes}.items() if v is not None}
@@ -306,7 +312,7 @@ def run(stack_name, recording=None, **changes):
     with closed_loops():
         # The SDK asks for the thread's event loop.
         asyncio.set_event_loop(asyncio.new_event_loop())
-        monitor = Monitor(Azure(recording), recording)
+        monitor = Monitor(azure(recording), recording)
         mocks.set_mocks(monitor.mocks, project="mlops", stack=stack_name, preview=False, monitor=monitor)
         program = str(REPOSITORY / "__main__.py")
         _sync_await(stack.run_pulumi_func(lambda: runpy.run_path(program, run_name="__main__") and None))

@@ -26,7 +26,7 @@ def refusal(**changes):
 
 def test_the_least_configuration_is_four_keys():
     config = parse(LEAST)
-    assert config.compute.gpu.low_priority
+    assert [one.low_priority for one in config.compute.clusters] == [False, True]
     assert config.network.public_network_access == "Enabled"
     assert config.models == ()
 
@@ -36,15 +36,14 @@ def test_values_arrive_as_pulumi_hands_them_over():
         **LEAST,
         "protect": "true",
         "suffix": "123456",
-        "compute": '{"cpu": {"maxNodes": 7}}',
+        "compute": '{"clusters": [{"name": "cpus", "vmSize": "Standard_DS3_v2", "maxNodes": 7}]}',
         "models": '["flight_delay"]',
         "tags": '{"team": "a"}',
     }
     config = parse(values)
     assert config.protect
     assert config.suffix == "123456"
-    assert config.compute.cpu.max_nodes == 7
-    assert config.compute.cpu.vm_size == "Standard_DS3_v2"
+    assert [(one.name, one.max_nodes) for one in config.compute.clusters] == [("cpus", 7)]
     assert config.models == ("flight_delay",)
     assert config.all_tags["team"] == "a"
 
@@ -87,24 +86,6 @@ def test_configuration_is_frozen():
         ({"costCenter": None}, "mlops:costCenter: missing", "who pays", "write a cost centre"),
         ({"suffix": "ABC"}, "mlops:suffix: 'ABC'", "ends every name", "write 6 lowercase"),
         ({"protect": "maybe"}, "mlops:protect: 'maybe'", "can be destroyed", "write true"),
-        (
-            {"compute": {"cpu": {"maxNodes": 0}}},
-            "mlops:compute.cpu.maxNodes: 0",
-            "no job would ever",
-            "from 1 to",
-        ),
-        (
-            {"compute": {"gpu": {"vmSize": "NC4"}}},
-            "mlops:compute.gpu.vmSize: 'NC4'",
-            "quota",
-            "Standard_DS3_v2",
-        ),
-        (
-            {"compute": {"cpu": {"idleSeconds": 5}}},
-            "mlops:compute.cpu.idleSeconds: 5",
-            "cost money",
-            "60 to 86400",
-        ),
         ({"compute": 3}, "mlops:compute: 3", "section", "write a mapping"),
         (
             {"vault": {"softDeleteDays": 6}},
@@ -217,8 +198,8 @@ def test_a_wrong_value_is_one_line_with_its_key_what_breaks_and_the_remedy(chang
     [
         ({"comput": {}}, "mlops:comput: unknown key, it would have no effect; did you mean compute?"),
         (
-            {"compute": {"cpu": {"max_nodes": 3}}},
-            "mlops:compute.cpu.max_nodes: unknown key, it would have no effect; did you mean maxNodes?",
+            {"compute": {"clusters": [{"name": "cpus", "vmSize": "Standard_DS3_v2", "max_nodes": 3}]}},
+            "mlops:compute.clusters[0].max_nodes: unknown key, it would have no effect; did you mean maxNodes?",
         ),
         (
             {"network": {"firewall": True}},

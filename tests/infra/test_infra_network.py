@@ -84,14 +84,19 @@ def test_the_workspace_waits_for_the_endpoints_of_what_it_stands_on(prod):
 
 
 def test_what_is_in_the_workspace_and_the_models_wait_for_its_endpoint(prod):
-    for name in ("mlops-compute-cpu", "mlops-data-lake", "flight-delay-endpoint", "flight-delay-environment"):
+    for name in (
+        "mlops-compute-cpu-cluster",
+        "mlops-data-lake",
+        "flight-delay-endpoint",
+        "flight-delay-environment",
+    ):
         assert "mlops-workspace-entrance-workspace-names" in prod.needs(prod.one(name))
     assert "mlops-entrances-lake-blob-names" in prod.needs(prod.one("flight-delay-data"))
 
 
 def test_clusters_are_in_the_network_without_public_addresses(prod):
     subnet = prod.one("mlops-network-compute")
-    for name in ("mlops-compute-cpu", "mlops-compute-gpu"):
+    for name in ("mlops-compute-cpu-cluster", "mlops-compute-gpu-cluster"):
         properties = prod.one(name).inputs["properties"]["properties"]
         assert properties["subnet"] == {"id": subnet.id}
         assert properties["enableNodePublicIp"] is False

@@ -48,7 +48,7 @@ def test_what_production_stands_on_is_behind_private_endpoints(stack, local_azur
         connections = found["properties"]["privateEndpointConnections"]
         assert {group for one in connections for group in one["properties"]["groupIds"]} == groups
         assert found["properties"]["publicNetworkAccess"] == "Disabled"
-    cluster = resources["mlops-compute-cpu"]["outputs"]["properties"]["properties"]
+    cluster = resources["mlops-compute-cpu-cluster"]["outputs"]["properties"]["properties"]
     assert cluster["enableNodePublicIp"] is False
     assert cluster["subnet"]["id"] == resources["mlops-network-compute"]["id"]
 

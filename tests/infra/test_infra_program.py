@@ -139,7 +139,12 @@ def test_the_workspaces_identity_has_its_roles_before_the_workspace_is_made(reco
 
 
 def test_what_stands_on_the_workspace_waits_for_it(recording):
-    for name in ("mlops-compute-cpu", "mlops-compute-gpu", "mlops-data-lake", "mlops-events-topic"):
+    for name in (
+        "mlops-compute-cpu-cluster",
+        "mlops-compute-gpu-cluster",
+        "mlops-data-lake",
+        "mlops-events-topic",
+    ):
         assert "mlops-workspace-workspace" in recording.needs(recording.one(name))
     assert "mlops-data-lake" in recording.needs(recording.one("mlops-data-flights-2013.1"))
 
@@ -159,8 +164,8 @@ def test_a_model_waits_for_the_roles_of_its_endpoint_its_jobs_and_whoever_deploy
 
 
 def test_clusters_scale_to_zero_and_the_gpu_cluster_is_low_priority(recording):
-    cpu = recording.one("mlops-compute-cpu").inputs["properties"]["properties"]
-    gpu = recording.one("mlops-compute-gpu").inputs["properties"]["properties"]
+    cpu = recording.one("mlops-compute-cpu-cluster").inputs["properties"]["properties"]
+    gpu = recording.one("mlops-compute-gpu-cluster").inputs["properties"]["properties"]
     assert cpu["scaleSettings"]["minNodeCount"] == gpu["scaleSettings"]["minNodeCount"] == 0
     assert re.fullmatch(r"PT\d+S", cpu["scaleSettings"]["nodeIdleTimeBeforeScaleDown"])
     assert cpu["vmPriority"] == "Dedicated"
@@ -168,7 +173,7 @@ def test_clusters_scale_to_zero_and_the_gpu_cluster_is_low_priority(recording):
 
 
 def test_a_cluster_has_user_assigned_identities_only(recording):
-    for name in ("mlops-compute-cpu", "mlops-compute-gpu"):
+    for name in ("mlops-compute-cpu-cluster", "mlops-compute-gpu-cluster"):
         identity = recording.one(name).inputs["identity"]
         assert identity["type"] == "UserAssigned"
         assert identity["userAssignedIdentities"] == [recording.one("mlops-identity-compute").id]

@@ -31,6 +31,7 @@ _FIXED = (
     "remoteLoginPortPublicAccess",
     "enableNodePublicIp",
     "isolatedNetwork",
+    "subnet",
 )
 
 

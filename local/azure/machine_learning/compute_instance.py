@@ -6,6 +6,7 @@ no script is executed and no schedule fires: they are checked and kept. Pure.
 
 from __future__ import annotations
 
+import base64
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,8 @@ def complete(given: Mapping[str, Any], before: Mapping[str, Any], now: datetime,
             f"idleTimeBeforeShutdown is {idle}; it must be from PT15M to P3D.",
             target="properties.properties.idleTimeBeforeShutdown",
         )
+    _check_person(wanted.get("personalComputeInstanceSettings") or {}, str(creator.get("userOrgId") or ""))
+    _check_scripts(wanted.get("setupScripts") or {})
     return {
         "computeInstanceAuthorizationType": "personal",
         "enableNodePublicIp": True,
@@ -91,6 +94,48 @@ def complete(given: Mapping[str, Any], before: Mapping[str, Any], now: datetime,
         "versions": {"runtime": None},
         "lastOperation": before.get("lastOperation") or _operation("Create", now),
     }
+
+
+def _check_person(settings: Mapping[str, Any], tenant: str) -> None:
+    """An instance is made for a user of the workspace's tenant."""
+    user: Mapping[str, Any] = settings.get("assignedUser") or {}
+    if not user:
+        return
+    where = "properties.properties.personalComputeInstanceSettings.assignedUser"
+    for key in ("objectId", "tenantId"):
+        try:
+            uuid.UUID(str(user.get(key)))
+        except ValueError:
+            raise bad_request(
+                f"The {key} of an assigned user is '{user.get(key)}', which is no GUID.",
+                target=f"{where}.{key}",
+            ) from None
+    if str(user["tenantId"]).lower() != tenant.lower():
+        raise bad_request(
+            f"The assigned user is of the tenant {user['tenantId']}, the workspace of {tenant}.",
+            target=f"{where}.tenantId",
+        )
+
+
+def _check_scripts(settings: Mapping[str, Any]) -> None:
+    """A setup script is a path in the workspace's file share, or comes along, in Base64."""
+    scripts: Mapping[str, Any] = settings.get("scripts") or {}
+    for name, script in scripts.items():
+        where = f"properties.properties.setupScripts.scripts.{name}"
+        if not script:
+            continue
+        source = str(script.get("scriptSource"))
+        if source.lower() not in ("workspacestorage", "inline"):
+            raise bad_request(
+                f"The scriptSource of a setup script is '{source}'; it must be workspaceStorage or inline.",
+                target=f"{where}.scriptSource",
+            )
+        try:
+            base64.b64decode(str(script.get("scriptData") or ""), validate=source.lower() == "inline")
+        except ValueError:
+            raise bad_request(
+                "The scriptData of an inline setup script must be Base64.", target=f"{where}.scriptData"
+            ) from None
 
 
 def _text(value: Any) -> str:
