@@ -1,9 +1,9 @@
-"""What the provider knows of each resource type: a typed reader of ``facts.json`` (made by ``distil.py``).
+"""What the provider knows of each resource type: a typed reader of ``facts.json`` (made by ``distil``).
 
 A resource has its ARM ``path`` and API ``version``, ``inputs`` and ``outputs`` by SDK name, ``autoName`` (the input
 and ``random``, ``copy`` or ``uuid``), ``replaces`` (inputs besides the path's that force a replacement),
-``containers`` (objects the body must have), ``singleton`` (exists always, can't be deleted), ``maintained`` (lists that
-are also resources) and ``restored`` (sent for a removed input).
+``containers`` (objects the body must have), ``singleton`` (exists always, can't be deleted: what a delete puts back),
+``maintained`` (lists that are also resources) and ``restored`` (sent for a removed input).
 
 A property is written ``SHAPE[!][=CONSTANT][@PLACE]``. Shapes: ``s`` string, ``b`` boolean, ``i`` integer, ``n`` number,
 ``*`` anything, ``[X`` list, ``{X`` map, ``%`` list that is a map of empty objects on the wire, ``#type|#type`` objects.
@@ -72,7 +72,8 @@ class ResourceFact:
     auto_name: tuple[str, NameStrategy] | None
     replaces: frozenset[str]
     containers: tuple[tuple[str, ...], ...]
-    singleton: bool
+    #: the inputs that a delete puts back, of what always exists
+    singleton: Json | None
     maintained: tuple[tuple[str, ...], ...]
     restored: Json
 
@@ -107,7 +108,7 @@ class Facts:
             if entry is None:
                 raise UnsupportedTypeError(
                     f"{token} is not among the {len(self.tokens)} resource types that the local azure-native provider "
-                    "knows. Deploy it with the official Pulumi CLI, or add it to local/provider/facts.json."
+                    f"knows. Add it (python -m local.provider.distil TYPES {token}, see docs/azure-native.md), or deploy it with the official Pulumi CLI."
                 )
             self._resources[token] = _resource(token, entry)
         return self._resources[token]
@@ -130,10 +131,14 @@ def _resource(token: str, entry: Json) -> ResourceFact:
         auto_name=(name[0], cast("NameStrategy", name[1])) if name else None,
         replaces=frozenset(entry.get("replaces", ())),
         containers=_paths(entry.get("containers", ())),
-        singleton=entry.get("singleton", False),
+        singleton=_default_state(entry.get("singleton")),
         maintained=_paths(entry.get("maintained", ())),
         restored=entry.get("restored", {}),
     )
+
+
+def _default_state(entry: bool | Json | None) -> Json | None:
+    return {} if entry is True else entry or None
 
 
 def _paths(texts: Any) -> tuple[tuple[str, ...], ...]:

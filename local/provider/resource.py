@@ -104,7 +104,7 @@ class Resources:
         """Creates it: the id and the outputs. ``ExistsError``, ``InitError`` and ``ArmRequestError`` say why not."""
         given = _known(fact, inputs)
         address = wire.resource_id(fact, given, self.subscription_id)
-        if not fact.singleton and await self.client.exists(address, fact.version):
+        if fact.singleton is None and await self.client.exists(address, fact.version):
             raise ExistsError(
                 f"cannot create already existing resource '{address}'. Import it, or delete it and try again."
             )
@@ -119,7 +119,7 @@ class Resources:
                 raise
             # Nobody said whether it was done. It wasn't there before: if it is now, it is this create's, and would be a
             # leak that the next create refuses to adopt.
-            found = None if fact.singleton else await self._read_quietly(address, fact)
+            found = None if fact.singleton is not None else await self._read_quietly(address, fact)
             if found is None:
                 raise
             raise InitError(_id(found, address), self._outputs(fact, found, inputs), str(error)) from error
@@ -129,7 +129,7 @@ class Resources:
 
         ``InitError`` says that it exists, but not as asked. A singleton is always there, which tells nothing: None.
         """
-        if fact.singleton:
+        if fact.singleton is not None:
             return None
         address = wire.resource_id(fact, _known(fact, inputs), self.subscription_id)
         try:
@@ -209,9 +209,9 @@ class Resources:
             parts = wire.path_values(fact, resource_id) | cast("dict[str, str]", plain(inputs))
             url = f"https://{parts['vaultName']}.vault.azure.net/{collection}/{parts[name]}"
             await self.client.delete(url, _VAULT_VERSION, wait, scope=_VAULT_SCOPE)
-        elif fact.singleton:
+        elif fact.singleton is not None:
             query = {"api-version": fact.version}
-            await self.client.put(resource_id, query, wire.body(self.facts, fact, {}), wait)
+            await self.client.put(resource_id, query, wire.body(self.facts, fact, fact.singleton), wait)
         else:
             await self.client.delete(resource_id, fact.version, wait)
 

@@ -188,11 +188,11 @@ def test_a_failed_initialization_carries_the_state_to_the_engine():
 def test_refusals_are_one_line():
     async def scenario():
         async with serving() as (_, client), provider(Resources(Facts.load(), client, "s")) as stub:
-            urn = "urn:pulumi:dev::p::azure-native:compute:VirtualMachine::vm"
+            urn = "urn:pulumi:dev::p::azure-native:compute:Snapshot::vm"
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await stub.Check(provider_pb2.CheckRequest(urn=urn))
             details = caught.value.details() or ""
-            assert details.startswith("azure-native:compute:VirtualMachine is not among the")
+            assert details.startswith("azure-native:compute:Snapshot is not among the")
             assert "\n" not in details
 
     asyncio.run(scenario())

@@ -97,11 +97,12 @@ def test_an_id_gives_back_the_names_it_was_made_of(resource: tuple[str, dict[str
 
 
 def contained(part: Any, whole: Any, at: str = "") -> list[str]:
-    """Where ``part`` has something that ``whole`` hasn't."""
+    """Where ``part`` has something that ``whole`` hasn't; an empty object is nothing."""
     if isinstance(part, dict) and isinstance(whole, dict):
         return [
             problem
             for key, value in part.items()
+            if value != {} or key in whole
             for problem in (contained(value, whole[key], f"{at}.{key}") if key in whole else [f"{at}.{key}"])
         ]
     if isinstance(part, list) and isinstance(whole, list) and len(part) == len(whole):
@@ -135,12 +136,16 @@ def examples() -> list[tuple[str, str, str, dict[str, Any]]]:
         request = json.loads(file.read_text()).get("request") or {}
         path, _, query = request.get("url", "").partition("?")
         if request.get("method") == "PUT" and isinstance(request.get("body"), dict):
+            fitting: dict[str, int] = {}
             for token in FACTS.tokens:
                 fact = FACTS.resource(token)
                 with suppress(wire.WireError):
                     wire.path_values(fact, path)
                     if fact.version in query:
-                        found.append((file.name, token, path, request["body"]))
+                        fitting[token] = fact.path.count("{")
+            # a record of any type would take a link of its zone for one
+            least = min(fitting.values(), default=0)
+            found += [(file.name, t, path, request["body"]) for t, n in fitting.items() if n == least]
     return found
 
 
