@@ -258,7 +258,8 @@ class Arm:
 
     def _written(self, call: Call, kind: ResourceType, record: Record, old: Record | None) -> Answer:
         body = present(self._azure, kind, record, call.api_version)
-        return Answer(200 if old is not None else kind.created, body, {"ETag": f'"{record.etag}"'})
+        changed = kind.patched if call.method == "PATCH" else kind.updated
+        return Answer(changed if old is not None else kind.created, body, {"ETag": f'"{record.etag}"'})
 
     async def _delete(self, call: Call, resource_id: ResourceId, kind: ResourceType) -> Answer:
         record = self._store.get(resource_id.text)
@@ -282,7 +283,7 @@ class Arm:
         if kind.vanish_now or not (resource_id.type == RESOURCE_GROUP or self._operations.vanishes(record)):
             await self._operations.vanish(record)
             self._store.delete(record.id)
-            return Answer(200)
+            return Answer(kind.deleted)
         running = next(
             (
                 operation

@@ -284,5 +284,6 @@ TYPES = (
         guard_delete=_guard_definition,
         on_delete=_delete,
         patch=False,
+        updated=201,
     ),
 )

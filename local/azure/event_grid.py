@@ -341,6 +341,8 @@ def _subscription(name: str) -> ResourceType:
         merge=_merge,
         listing=_own,
         actions={"getFullUrl": _full_url, "getDeliveryAttributes": _attributes},
+        updated=201,
+        patched=201,
     )
 
 
@@ -380,6 +382,10 @@ def _new_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+async def _gone(_azure: Azure, _record: Record) -> None:
+    """A topic goes with its subscriptions."""
+
+
 TYPES = (
     ResourceType(SYSTEM_TOPIC, prepare=_prepare_system_topic, settle=_settle_topic),
     *(
@@ -388,11 +394,18 @@ TYPES = (
             prepare=_prepare_topic,
             settle=_settle_topic,
             actions={"listKeys": _keys, "regenerateKey": _regenerate},
+            vanish=_gone,
+            updated=201,
         )
         for name in (TOPIC, DOMAIN)
     ),
     ResourceType(
-        f"{DOMAIN}/topics", prepare=_prepare_domain_topic, settle=_settle_topic, patch=False, bodiless=True
+        f"{DOMAIN}/topics",
+        prepare=_prepare_domain_topic,
+        settle=_settle_topic,
+        patch=False,
+        bodiless=True,
+        updated=201,
     ),
     *(_subscription(name) for name in _SUBSCRIPTIONS),
 )

@@ -187,7 +187,15 @@ def _at_scope(_azure: Azure, call: Call, records: list[Record]) -> list[Record]:
 
 
 def _workbooks(name: str) -> ResourceType:
-    return kept(name, computed=_workbook, required=("serializedData",), system_data=False)
+    patched = 201 if name.endswith("myWorkbooks") else 200
+    return kept(
+        name,
+        computed=_workbook,
+        required=("serializedData",),
+        system_data=False,
+        patched=patched,
+        deleted=204,
+    )
 
 
 async def _settled(_azure: Azure, _record: Record) -> Json | None:
@@ -266,7 +274,7 @@ TYPES = (
         state=True,
         created=200,
     ),
-    kept("Microsoft.Monitor/accounts", computed=_workspace, etag=True, state=True),
+    kept("Microsoft.Monitor/accounts", computed=_workspace, etag=True, state=True, vanish=_gone),
 )
 _ARM = re.compile(r"management\.azure\.com")
 _GROUP = r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Insights"

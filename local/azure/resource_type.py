@@ -137,6 +137,11 @@ class ResourceType:
     operation: tuple[str, str] = ("operationStatuses", "op")
     #: the status of a PUT that creates; 202: no body, and a ``Location`` to follow
     created: int = 201
+    #: the status of a PUT over what exists, and of PATCH: clients take the documented ones only
+    updated: int = 200
+    patched: int = 200
+    #: the status of a DELETE that is done at once
+    deleted: int = 200
     #: whether PUT answers only when ``settle`` is done, with no operation to follow; if that fails, nothing stays behind
     settle_now: bool = False
     #: the same for DELETE and ``vanish``

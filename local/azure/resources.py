@@ -291,9 +291,14 @@ def _route(path: str, handle: Any, *methods: str) -> Route:
     return Route(host, re.compile(pattern, re.IGNORECASE), handle, methods or ("GET",), filtered=filtered)
 
 
+def _merge(stored: Json, patch: Json) -> Json:
+    """PATCH: the tags as a whole, as ``Set-AzResourceGroup`` and ``az resource tag`` count on."""
+    return {**stored, **{key: patch[key] for key in ("tags", "managedBy") if patch.get(key) is not None}}
+
+
 TYPES = (
     ResourceType(SUBSCRIPTION),
-    ResourceType(RESOURCE_GROUP, prepare=_prepare, view=_view),
+    ResourceType(RESOURCE_GROUP, prepare=_prepare, view=_view, merge=_merge),
 )
 ROUTES = (
     _route(r"/subscriptions", _subscriptions),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from azure.ai.ml import MLClient
@@ -10,7 +11,7 @@ from azure.ai.ml._utils import _experimental
 from azure.identity import EnvironmentCredential
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from conftest import Workspace
     from running_azure import LocalAzure
@@ -45,3 +46,31 @@ def ml_client(local_azure: LocalAzure, workspace: Workspace) -> Generator[MLClie
         yield MLClient(
             EnvironmentCredential(), local_azure.subscription_id, workspace.resource_group, workspace.name
         )
+
+
+@dataclass(frozen=True)
+class Management:
+    """Makes clients of Azure's management packages, and has a group for what they make."""
+
+    client: Callable[..., Any]
+    group: str
+    azure: LocalAzure
+
+    @property
+    def group_id(self) -> str:
+        """The group's id."""
+        return f"/subscriptions/{self.azure.subscription_id}/resourceGroups/{self.group}"
+
+
+@pytest.fixture(scope="module")
+def management(local_azure: LocalAzure) -> Generator[Management]:
+    """Clients of azure-mgmt-*, unmodified; the environment points at local Azure as long as a module uses it."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        point_at(local_azure, monkeypatch)
+        group = local_azure.group().rsplit("/", 1)[1]
+        with EnvironmentCredential() as credential:
+            yield Management(
+                lambda kind, **given: kind(credential, local_azure.subscription_id, **given),
+                group,
+                local_azure,
+            )

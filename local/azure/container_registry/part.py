@@ -201,8 +201,12 @@ async def _settled(_azure: Azure, _record: Record) -> Json | None:
     return None
 
 
+async def _gone(_azure: Azure, _record: Record) -> None:
+    return None
+
+
 def _type(name: str, prepare: Callable[[Azure, ResourceId, Json, Record | None], Json]) -> ResourceType:
-    return ResourceType(f"{REGISTRY}/{name}", prepare=prepare, settle=_settled)
+    return ResourceType(f"{REGISTRY}/{name}", prepare=prepare, settle=_settled, vanish=_gone)
 
 
 TYPES = (

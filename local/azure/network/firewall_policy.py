@@ -118,7 +118,13 @@ TYPES = (
         guard=_keep_used,
     ),
     kept(_GROUP, write=_write_group, read=_read_group, read_only=("size",), located=False, patch=False),
-    kept(f"{_GROUP}/ruleCollectionGroupDrafts", write=_write_draft, located=False, patch=False),
-    kept(f"{POLICY}/firewallPolicyDrafts", located=False, patch=False),
-    kept(f"{POLICY}/signatureOverrides", located=False),
+    kept(
+        f"{_GROUP}/ruleCollectionGroupDrafts",
+        write=_write_draft,
+        located=False,
+        patch=False,
+        vanish_now=True,
+    ),
+    kept(f"{POLICY}/firewallPolicyDrafts", located=False, patch=False, vanish_now=True),
+    kept(f"{POLICY}/signatureOverrides", located=False, created=200),
 )

@@ -223,6 +223,8 @@ def kept(
     guard: Callable[[Azure, Record], None] | None = None,
     patch: bool = True,
     vanish: Callable[[Azure, Record], Awaitable[None]] | None = None,
+    vanish_now: bool = False,
+    created: int = 201,
     **more: Any,
 ) -> ResourceType:
     """A type of Microsoft.Network; ``more`` are the fields of ``_Kept``.
@@ -237,6 +239,8 @@ def kept(
         prepare=special.prepare,
         settle=special.split,
         vanish=vanish or _nothing,
+        vanish_now=vanish_now,
+        created=created,
         guard_delete=guard,
         view=special.view,
         patch=patch,

@@ -124,7 +124,7 @@ _HOST = re.compile(r"management\.azure\.com")
 _GROUP = r"/subscriptions/[^/]+/resourceGroups/[^/]+"
 _PROVIDER = r"/providers/Microsoft\.OperationalInsights/queryPacks"
 TYPES = (
-    ResourceType(PACK, prepare=_prepare_pack),
+    ResourceType(PACK, prepare=_prepare_pack, created=200),
     ResourceType(_QUERY, prepare=_prepare_query, view=_view_query, created=200),
 )
 ROUTES = (

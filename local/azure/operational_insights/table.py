@@ -97,4 +97,4 @@ async def _settle(_azure: Azure, _record: Record) -> Json | None:
     return None
 
 
-TYPES = (ResourceType(f"{WORKSPACE}/tables", prepare=_prepare, settle=_settle),)
+TYPES = (ResourceType(f"{WORKSPACE}/tables", prepare=_prepare, settle=_settle, created=200),)
