@@ -17,11 +17,21 @@ if TYPE_CHECKING:
 Profile = Literal["sandbox", "standard", "regulated"]
 Origin = Literal["default", "profile", "file"]
 
+
+def _clusters(*, cpu: int, gpu: int) -> list[dict[str, Any]]:
+    """The clusters of the model's own default, with so many nodes at most."""
+    return [
+        {"name": "cpu-cluster", "vmSize": "Standard_DS3_v2", "maxNodes": cpu},
+        {"name": "gpu-cluster", "vmSize": "Standard_NC4as_T4_v3", "maxNodes": gpu, "lowPriority": True},
+    ]
+
+
 #: By profile and key path.
 PROFILES: Mapping[Profile, Mapping[str, Any]] = {
     # One person tries something: small, cheap, and gone with one command.
     "sandbox": {
         "registry.sku": "Basic",
+        "compute.clusters": _clusters(cpu=1, gpu=1),
     },
     # A team's development environment: what the models say.
     "standard": {},
@@ -38,6 +48,7 @@ PROFILES: Mapping[Profile, Mapping[str, Any]] = {
         "observability.retentionDays": 90,
         "observability.diagnostics": True,
         "endpointAuth": "aad_token",
+        "compute.clusters": _clusters(cpu=8, gpu=4),
     },
 }
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RegistryConfig(Section):
-    """``mlops:registry``."""
+    """``mlops:registry``: the container registry of images."""
 
     sku: Literal["Basic", "Standard", "Premium"] = setting(
         "Standard",

@@ -21,7 +21,7 @@ DATA_CONTAINER = "data"
 
 
 class StorageConfig(Section):
-    """``mlops:storage``."""
+    """``mlops:storage``: the two storage accounts."""
 
     redundancy: Literal["LRS", "ZRS", "GRS", "GZRS"] = setting(
         "LRS",

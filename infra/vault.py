@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class VaultConfig(Section):
-    """``mlops:vault``."""
+    """``mlops:vault``: the vault of secrets."""
 
     purge_protection: bool = setting(
         False,

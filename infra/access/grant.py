@@ -139,7 +139,7 @@ _WRITE_PRINCIPALS = "a list of mappings with an id and a type (Group, User or Se
 
 
 class AccessConfig(Section):
-    """``mlops:access``."""
+    """``mlops:access``: who works here, and who deploys."""
 
     deployers: Principals | None = setting(
         None,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _DEFAULT = tuple(
     ClusterConfig.model_validate(values)
     for values in (
-        {"name": "cpu-cluster", "vmSize": "Standard_DS3_v2"},
+        {"name": "cpu-cluster", "vmSize": "Standard_DS3_v2", "maxNodes": 4},
         # Low-priority: it is what costs.
         {"name": "gpu-cluster", "vmSize": "Standard_NC4as_T4_v3", "maxNodes": 1, "lowPriority": True},
     )
@@ -33,7 +33,7 @@ _DEFAULT = tuple(
 
 
 class ComputeConfig(Section):
-    """``mlops:compute``."""
+    """``mlops:compute``: what jobs and people run on."""
 
     moved: ClassVar[Mapping[str, str]] = {
         "cpu": "clusters: [{name: cpu-cluster, vmSize: Standard_DS3_v2}]",

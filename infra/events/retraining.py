@@ -43,7 +43,7 @@ SecretName = Annotated[str, AfterValidator(_secret_name)]
 
 
 class RetrainingConfig(Section):
-    """``mlops:retraining``."""
+    """``mlops:retraining``: what a monitor's breach starts."""
 
     start: Literal["none", "job", "github"] = setting(
         "none",

@@ -47,7 +47,7 @@ def _address_space(text: str) -> str:
 
 
 class NetworkConfig(Section):
-    """``mlops:network``."""
+    """``mlops:network``: who reaches the platform, and how."""
 
     moved: ClassVar[Mapping[str, str]] = {
         "publicAccess": "mode: private for what was false, mode: public for what was true"

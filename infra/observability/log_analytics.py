@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ObservabilityConfig(Section):
-    """``mlops:observability``."""
+    """``mlops:observability``: which logs are kept, and for how long."""
 
     retention_days: int = setting(
         30,
