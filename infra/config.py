@@ -25,6 +25,9 @@ from infra.registry import RegistryConfig
 from infra.section import Section, explain, is_object, setting
 from infra.storage import StorageConfig
 from infra.vault import VaultConfig
+from infra.workspace import encryption
+from infra.workspace.config import WorkspaceConfig
+from infra.workspace.encryption import EncryptionConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +98,8 @@ class StackConfig(Section):
         write="a mapping of names to texts, numbers in quotes",
     )
     network: NetworkConfig = NetworkConfig()
+    workspace: WorkspaceConfig = WorkspaceConfig()
+    encryption: EncryptionConfig = EncryptionConfig()
     vault: VaultConfig = VaultConfig()
     storage: StorageConfig = StorageConfig()
     registry: RegistryConfig = RegistryConfig()
@@ -207,6 +212,11 @@ def _mistakes(config: StackConfig) -> list[str]:
             "retraining.start: the Logic App is outside of the network, so it couldn't reach the storage account while "
             "network.mode is private; write none, and let something in the network read the queue monitor-breaches"
         )
+    found += encryption.mistakes(
+        config.encryption,
+        purge_protection=config.vault.purge_protection,
+        registry_sku=config.registry.sku,
+    )
     own = set(names.tags(project="", environment="", owner="", cost_center="", more={}))
     found += [
         f"tags.{tag}: the platform sets this tag itself, so it would have no effect; "

@@ -38,6 +38,10 @@ class Names:
         """3-33 letters, digits, hyphens."""
         return self._hyphenated("mlw")
 
+    def project_workspace(self, label: str) -> str:
+        """3-33 letters, digits, hyphens. ``label``, of at most 6 characters, tells a hub's projects apart."""
+        return self._hyphenated(f"p-{label}")
+
     @property
     def storage_account(self) -> str:
         """The workspace's own account. 3-24 lowercase letters and digits, unique in the world."""

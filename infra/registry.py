@@ -12,6 +12,7 @@ from infra.section import Section, setting
 if TYPE_CHECKING:
     from infra.network.config import NetworkConfig
     from infra.scope import Scope
+    from infra.workspace.encryption import CustomerKey
 
 
 class RegistryConfig(Section):
@@ -22,6 +23,10 @@ class RegistryConfig(Section):
         breaks="only Premium can be reached through private endpoints",
         write="Basic, Standard or Premium",
     )
+
+
+def _only(identity_id: str) -> dict[str, containerregistry.UserIdentityPropertiesArgs]:
+    return {identity_id: containerregistry.UserIdentityPropertiesArgs()}
 
 
 class Registry(pulumi.ComponentResource):
@@ -37,6 +42,7 @@ class Registry(pulumi.ComponentResource):
         *,
         scope: Scope,
         network: NetworkConfig,
+        key: CustomerKey | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mlops:infra:Registry", name, None, opts)
@@ -47,6 +53,19 @@ class Registry(pulumi.ComponentResource):
             registry_name=scope.named(lambda names: names.registry),
             sku=containerregistry.SkuArgs(name=config.sku),
             admin_user_enabled=False,
+            identity=key
+            and containerregistry.IdentityPropertiesArgs(
+                type=containerregistry.ResourceIdentityType.USER_ASSIGNED,
+                user_assigned_identities=key.identity_id.apply(_only),
+            ),
+            encryption=key
+            and containerregistry.EncryptionPropertyArgs(
+                status=containerregistry.EncryptionStatus.ENABLED,
+                # Without a version the registry follows the key's rotations.
+                key_vault_properties=containerregistry.KeyVaultPropertiesArgs(
+                    identity=key.client_id, key_identifier=key.uri
+                ),
+            ),
             public_network_access=network.public_network_access,
             network_rule_bypass_options=containerregistry.NetworkRuleBypassOptions.AZURE_SERVICES,
             tags=scope.tags,

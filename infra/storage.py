@@ -15,6 +15,7 @@ from infra.section import Section, setting
 if TYPE_CHECKING:
     from infra.network.config import NetworkConfig
     from infra.scope import Scope
+    from infra.workspace.encryption import CustomerKey
 
 #: The lake's container of data assets.
 DATA_CONTAINER = "data"
@@ -42,6 +43,18 @@ class StorageConfig(Section):
     )
 
 
+def encrypted_with(key: CustomerKey) -> storage.EncryptionArgs:
+    """An account's encryption with a customer-managed key, queues and tables included; it follows the key's rotations."""
+    # Queues and tables are encrypted with the account's key only if the account is made so.
+    service = storage.EncryptionServiceArgs(enabled=True, key_type=storage.KeyType.ACCOUNT)
+    return storage.EncryptionArgs(
+        key_source=storage.KeySource.MICROSOFT_KEYVAULT,
+        encryption_identity=storage.EncryptionIdentityArgs(encryption_user_assigned_identity=key.identity_id),
+        key_vault_properties=storage.KeyVaultPropertiesArgs(key_name=key.name, key_vault_uri=key.vault_uri),
+        services=storage.EncryptionServicesArgs(blob=service, file=service, queue=service, table=service),
+    )
+
+
 class Storage(pulumi.ComponentResource):
     """The workspace's account and the lake, with the lake's container ``data``."""
 
@@ -58,10 +71,11 @@ class Storage(pulumi.ComponentResource):
         *,
         scope: Scope,
         network: NetworkConfig,
+        key: CustomerKey | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mlops:infra:Storage", name, None, opts)
-        self._config, self._scope, self._network = config, scope, network
+        self._config, self._scope, self._network, self._key = config, scope, network, key
 
         account = self._account(f"{name}-account", scope.named(lambda names: names.storage_account))
         self._retention(f"{name}-account-blobs", account, versioning=True)
@@ -103,6 +117,11 @@ class Storage(pulumi.ComponentResource):
             allow_blob_public_access=False,
             allow_cross_tenant_replication=False,
             allow_shared_key_access=self._config.shared_keys,
+            identity=self._key
+            and storage.IdentityArgs(
+                type=storage.IdentityType.USER_ASSIGNED, user_assigned_identities=[self._key.identity_id]
+            ),
+            encryption=self._key and encrypted_with(self._key),
             enable_https_traffic_only=True,
             minimum_tls_version=storage.MinimumTlsVersion.TLS1_2,
             public_network_access=self._network.public_network_access,

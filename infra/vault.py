@@ -8,6 +8,7 @@ import pulumi
 from pulumi_azure_native import keyvault
 
 from infra.section import Section, setting
+from infra.workspace.purge import Purge
 
 if TYPE_CHECKING:
     from infra.network.config import NetworkConfig
@@ -45,14 +46,28 @@ class Vault(pulumi.ComponentResource):
         scope: Scope,
         network: NetworkConfig,
         tenant_id: pulumi.Input[str],
+        purge: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mlops:infra:Vault", name, None, opts)
+        named = scope.named(lambda names: names.vault)
+        purged = [
+            Purge(
+                f"{name}-purge",
+                kind="vault",
+                target=named,
+                resource_group_name=scope.resource_group_name,
+                location=scope.location,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            # Azure purges no vault with purge protection.
+            for _ in range(purge and not config.purge_protection)
+        ]
         vault = keyvault.Vault(
             f"{name}-vault",
             resource_group_name=scope.resource_group_name,
             location=scope.location,
-            vault_name=scope.named(lambda names: names.vault),
+            vault_name=named,
             properties=keyvault.VaultPropertiesArgs(
                 tenant_id=tenant_id,
                 sku=keyvault.SkuArgs(family="A", name=keyvault.SkuName.STANDARD),
@@ -67,7 +82,9 @@ class Vault(pulumi.ComponentResource):
                 ),
             ),
             tags=scope.tags,
-            opts=scope.holding_data(self),
+            opts=pulumi.ResourceOptions.merge(
+                scope.holding_data(self), pulumi.ResourceOptions(depends_on=purged)
+            ),
         )
         self.id = vault.id
         self.vault_name = vault.name

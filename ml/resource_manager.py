@@ -6,6 +6,7 @@ Call these through ``Door.do`` and ``Door.find``, which wait for permissions and
 from __future__ import annotations
 
 import json
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from azure.identity import DefaultAzureCredential
 
 _HOST = "https://management.azure.com"
+#: Seconds: between two looks at a long operation that doesn't say how long to wait, and until it is given up.
+_PAUSE = 1.0
+_PATIENCE = 1800.0
 
 
 def request(
@@ -42,6 +46,37 @@ def request(
     if response.status_code >= 400:
         raise HttpResponseError(message=_message(response.text()), response=response)
     return response.json() if response.content else None
+
+
+def finish(
+    method: str, resource_id: str, api_version: str, *, query: Mapping[str, str] | None = None
+) -> None:
+    """Asks for a long operation, and waits for its end.
+
+    Raises:
+        HttpResponseError: the status is 400 or above, or the operation failed.
+    """
+    from azure.core.exceptions import HttpResponseError  # noqa: PLC0415
+    from azure.core.rest import HttpRequest  # noqa: PLC0415
+
+    params = {"api-version": api_version, **(query or {})}
+    client = _client(credential())
+    response = client.send_request(HttpRequest(method, f"{_HOST}{resource_id}", params=params))
+    watch = response.headers.get("Azure-AsyncOperation") or response.headers.get("Location")
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        if response.status_code >= 400:
+            raise HttpResponseError(message=_message(response.text()), response=response)
+        status = str((response.json() or {}).get("status") or "") if response.content else ""
+        if status in ("Failed", "Canceled"):
+            raise HttpResponseError(message=f"{method} {resource_id}: {status}", response=response)
+        running = response.status_code == 202 if not status else status != "Succeeded"
+        if not watch or not running:
+            return
+        if time.monotonic() > deadline:
+            raise HttpResponseError(message=f"{method} {resource_id}: still {status or 'running'}")
+        time.sleep(float(response.headers.get("Retry-After") or _PAUSE))
+        response = client.send_request(HttpRequest("GET", watch))
 
 
 def _message(text: str) -> str:

@@ -21,7 +21,7 @@ def compose_compute(ground: Ground, reach: Reach, foundation: Foundation, centre
         ground.config.compute,
         place=Place(
             ground.scope,
-            centre.name,
+            centre.compute_host_name,
             subnet_id=reach.compute_subnet_id,
             private=not ground.config.network.public_access,
         ),

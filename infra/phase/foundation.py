@@ -12,6 +12,7 @@ from infra.observability.log_analytics import Observability
 from infra.registry import Registry
 from infra.storage import Storage
 from infra.vault import Vault
+from infra.workspace.encryption import Encryption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from infra.network.private_endpoint import PrivateEndpoints
     from infra.phase.ground import Ground
     from infra.phase.network import Reach
+    from infra.workspace.encryption import CustomerKey
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Foundation:
     storage: Storage
     registry: Registry
     vault: Vault
+    key: CustomerKey | None  #: what all of it is encrypted with, if not with Microsoft's
     access: Access
     entrances: PrivateEndpoints | None
     deployers: tuple[str, ...]
@@ -57,15 +60,31 @@ def compose_foundation(ground: Ground, reach: Reach) -> Foundation:
     called, network = ground.called, ground.config.network
     identity = Identity(called("identity"), scope=scope, opts=child)
     observability = Observability(called("observability"), config.observability, scope=scope, opts=child)
-    storage = Storage(called("storage"), config.storage, scope=scope, network=network, opts=child)
-    registry = Registry(called("registry"), config.registry, scope=scope, network=network, opts=child)
     vault = Vault(
         called("vault"),
         config.vault,
         scope=scope,
         network=network,
         tenant_id=identity.tenant_id,
+        purge=config.workspace.purge_on_destroy,
         opts=child,
+    )
+    encryption = (
+        Encryption(
+            called("encryption"),
+            config.encryption,
+            scope=scope,
+            vault_id=vault.id,
+            vault_name=vault.vault_name,
+            opts=child,
+        )
+        if config.encryption.customer
+        else None
+    )
+    key = encryption and encryption.key
+    storage = Storage(called("storage"), config.storage, scope=scope, network=network, key=key, opts=child)
+    registry = Registry(
+        called("registry"), config.registry, scope=scope, network=network, key=key, opts=child
     )
     targets: dict[Target, pulumi.Output[str]] = {
         "storage": storage.account_id,
@@ -80,6 +99,7 @@ def compose_foundation(ground: Ground, reach: Reach) -> Foundation:
         storage=storage,
         registry=registry,
         vault=vault,
+        key=key,
         access=grant(ground, "access", identity, targets),
         entrances=reach.entrances("entrances", foundation_entrances(targets)),
         deployers=deployers(config.access),
@@ -89,10 +109,15 @@ def compose_foundation(ground: Ground, reach: Reach) -> Foundation:
 def grant(
     ground: Ground, part: str, identity: Identity, targets: Mapping[Target, pulumi.Output[str]]
 ) -> Access:
-    """Every grant of the configuration on one of these targets."""
+    """Every grant of the configuration on one of these targets; to a workspace's own identity Microsoft grants what it needs."""
+    own = ground.config.workspace.identity == "system"
     return Access(
         ground.called(part),
-        [one for one in grants(ground.config.access) if one.target in targets],
+        [
+            one
+            for one in grants(ground.config.access)
+            if one.target in targets and not (own and one.who == "workspace")
+        ],
         principals=identity.principal_ids,
         targets=targets,
         opts=ground.child,

@@ -47,7 +47,7 @@ def _diagnostics(ground: Ground, foundation: Foundation, centre: Centre, events:
             "vault": foundation.vault.id,
             "registry": foundation.registry.id,
             "log-analytics": log_analytics_id,
-            "workspace": centre.id,
+            **centre.ids,
             "topic": events.topic_id,
         },
         without_logs={"storage": storage.account_id, "lake": storage.lake_id},

@@ -21,17 +21,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Centre:
-    """The workspace."""
+    """The workspace that models, data and endpoints are in, and the one that computes are in.
+
+    They are the same, but for hubs: computes are the hub's, everything else is in its first project.
+    """
 
     id: pulumi.Output[str]
     name: pulumi.Output[str]  #: known once the private network leads there
+    compute_host_name: pulumi.Output[str]
+    ids: dict[str, pulumi.Output[str]]  #: of every workspace there is, by a label for resource names
     access: Access
 
 
 def compose_workspace(ground: Ground, reach: Reach, foundation: Foundation) -> Centre:
-    """The workspace on its foundation, the roles on it, and the way to it."""
+    """The workspace on its foundation, the roles on it, and the way to it; of a hub, its projects too."""
+    config = ground.config.workspace
     workspace = Workspace(
         ground.called("workspace"),
+        config,
         Needs(
             storage_id=foundation.reachable(foundation.storage.account_id),
             vault_id=foundation.reachable(foundation.vault.id),
@@ -42,8 +49,20 @@ def compose_workspace(ground: Ground, reach: Reach, foundation: Foundation) -> C
         scope=ground.scope,
         network=ground.config.network,
         image_build_compute=ground.config.compute.image_build_cluster,
+        key=foundation.key,
         opts=ground.child,
     )
     access = grant(ground, "workspace-access", foundation.identity, {"workspace": workspace.id})
+    # What is granted on a hub doesn't hold in its projects.
+    member_access = [
+        grant(ground, f"{label}-access", foundation.identity, {"workspace": member_id})
+        for label, member_id in workspace.projects.items()
+    ]
     entrances = reach.entrances("workspace-entrance", workspace_entrances(workspace.id))
-    return Centre(workspace.id, reachable(workspace.workspace_name, entrances), access)
+    return Centre(
+        id=workspace.home_id,
+        name=reachable(workspace.home_name, entrances),
+        compute_host_name=reachable(workspace.workspace_name, entrances),
+        ids={"workspace": workspace.id, **workspace.projects},
+        access=next(iter(member_access), access),
+    )

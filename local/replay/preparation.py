@@ -20,6 +20,7 @@ from local.azure.errors import ArmError
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
 from local.replay import learning
 from local.replay.arising import ARISING, KINDS, Arising, beforehand, further
+from local.replay.encrypting import open_vaults
 from local.replay.minimal import ANYTHING, MINIMAL
 from local.replay.referring import REFERRING, UNDER_KEY
 from local.settings import SUBSCRIPTION_ID, TENANT_ID
@@ -213,6 +214,7 @@ class Preparation:
         for reference in (*references(body), *vault_keys(body)):
             if not (reference.lower() + "/").startswith(but.lower() + "/") or not but:
                 await self.make(reference, depth=depth + 1, near=near)
+        await open_vaults(self._world, vault_keys(body), references(body))
 
     async def referring(self, path: str, documented: Any) -> None:
         """Makes what refers to a resource, where the resource is documented to show it."""

@@ -164,6 +164,10 @@ def test_an_account_encrypts_with_a_key_that_its_vault_has(local_azure: LocalAzu
     assert (status, answer["error"]["code"]) == (400, "KeyVaultEncryptionKeyNotFound")
     key = local_azure.put(f"{vault}/keys/own", {"properties": {"kty": "RSA"}}, api_version=VAULT)
     status, _, answer = local_azure.arm("PATCH", account, body, api_version=STORAGE)
+    assert (status, answer["error"]["code"]) == (400, "KeyVaultPolicyError")
+    protected = {"properties": {"enablePurgeProtection": True}}
+    assert local_azure.arm("PATCH", vault, protected, api_version=VAULT)[0] == 200
+    status, _, answer = local_azure.arm("PATCH", account, body, api_version=STORAGE)
     assert status == 200
     found = answer["properties"]["encryption"]["keyvaultproperties"]["currentVersionedKeyIdentifier"]
     assert found == key["properties"]["keyUriWithVersion"]

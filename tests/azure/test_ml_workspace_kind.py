@@ -182,6 +182,10 @@ def test_a_customer_managed_key_is_checked_and_stays(local_azure: LocalAzure, wo
         "keyVaultProperties": {"keyVaultArmId": vault, "keyIdentifier": key},
     }
     path, body = of_kind(workspace, "Default", encryption=encryption)
+    status, _, refused = local_azure.arm("PUT", path, body, api_version=VERSION)
+    assert (status, refused["error"]["code"]) == (400, "KeyVaultPolicyError")
+    protected = {"properties": {"enablePurgeProtection": True}}
+    assert local_azure.arm("PATCH", vault, protected, api_version="2023-07-01")[0] == 200
     made = local_azure.put(path, body, api_version=VERSION)
     assert made["properties"]["encryption"] == encryption
     ended = {"properties": {"encryption": {"status": "Disabled"}}}

@@ -74,6 +74,7 @@ NAMED = {
         "vaultName",
         r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{1,22}[a-zA-Z0-9]",
     ),
+    "azure-native:keyvault:Key": ("Microsoft.KeyVault/vaults/keys", "keyName", r"[a-zA-Z0-9-]{1,127}"),
     "azure-native:containerregistry:Registry": (
         "Microsoft.ContainerRegistry/registries",
         "registryName",
@@ -256,7 +257,11 @@ class Azure(mocks.Mocks):
                 "userAssignedIdentities": {id_: {} for id_ in ids},
             }
         if args.typ.endswith("UserAssignedIdentity"):
-            outputs |= {"principalId": str(uuid.uuid5(uuid.NAMESPACE_URL, id_)), "tenantId": TENANT}
+            own = uuid.uuid5(uuid.NAMESPACE_URL, id_)
+            outputs |= {"principalId": str(own), "tenantId": TENANT, "clientId": f"client-of-{own}"}
+        if args.typ.endswith("keyvault:Key"):
+            uri = f"https://{args.inputs['vaultName']}.vault.azure.net/keys/{name}"
+            outputs |= {"keyUri": uri, "keyUriWithVersion": f"{uri}/{'0' * 32}"}
         return id_, outputs
 
 

@@ -102,6 +102,8 @@ def links(resource_id: str, body: Any) -> list[Link]:
         return []
     own = parse(resource_id)
     kind = own.type.lower()
+    if kind == "microsoft.resources/deployments":
+        return []  # a template names what it makes by expressions; each resource is asked for when it is made
     found = [*_identities(body.get("identity")), *_found(kind, "properties", body.get("properties"), "")]
     if kind == f"{_NET}/privateEndpoints".lower():
         found += _approvals(body.get("properties"))

@@ -16,7 +16,7 @@ from local.azure import name_availability
 from local.azure.container_registry import token
 from local.azure.container_registry.name import PATTERN, REGISTRY
 from local.azure.errors import bad_request, conflict, not_found
-from local.azure.key_vault import key_store
+from local.azure.key_vault import key_store, protecting_key
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType, Route
 from local.azure.resources import check_location
 
@@ -87,7 +87,7 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
         "zoneRedundancy": "Disabled",
         **before,
         **given,
-        "encryption": _encryption(azure, given.get("encryption") or before.get("encryption"), old),
+        "encryption": _encryption(azure, given.get("encryption") or before.get("encryption"), old, sku),
         "policies": _policies(azure, given.get("policies"), before.get("policies")),
         "creationDate": before.get("creationDate", azure.now().isoformat()),
         "loginServer": f"{name.lower()}.azurecr.io",
@@ -125,7 +125,7 @@ def _policies(azure: Azure, given: Json | None, before: Json | None) -> Json:
     return whole
 
 
-def _encryption(azure: Azure, given: Json | None, old: Record | None) -> Json:
+def _encryption(azure: Azure, given: Json | None, old: Record | None, sku: str) -> Json:
     if not given or str(given.get("status", "")).lower() != "enabled":
         return {"status": "disabled"}
     if old is not None and old.body["properties"]["encryption"]["status"] != "enabled":
@@ -133,8 +133,14 @@ def _encryption(azure: Azure, given: Json | None, old: Record | None) -> Json:
             "Encryption with a key of yours can be chosen when a registry is made, not later.",
             code="EncryptionUpdateNotSupported",
         )
+    if sku != "Premium":
+        raise bad_request(
+            f"Encryption with a key of yours is not supported for the SKU {sku}; the registry must be Premium.",
+            code="EncryptionNotSupported",
+        )
     wanted: Json = given.get("keyVaultProperties") or {}
     versioned = key_store.by_url(azure, str(wanted.get("keyIdentifier") or ""))
+    protecting_key.check(azure, versioned, identity=_by_client(azure, str(wanted.get("identity") or "")))
     named_version = str(wanted.get("keyIdentifier")).rstrip("/") == versioned
     return {
         **given,
@@ -145,6 +151,14 @@ def _encryption(azure: Azure, given: Json | None, old: Record | None) -> Json:
             "lastKeyRotationTimestamp": azure.now().isoformat(),
         },
     }
+
+
+def _by_client(azure: Azure, client_id: str) -> str | None:
+    """The id of the user-assigned identity that encryption names by its client id."""
+    for found in azure.store.of_type("Microsoft.ManagedIdentity/userAssignedIdentities"):
+        if client_id and (found.body.get("properties") or {}).get("clientId") == client_id:
+            return found.id
+    return None
 
 
 async def _settle(azure: Azure, record: Record) -> Json | None:

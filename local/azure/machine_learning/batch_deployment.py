@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import bad_request, unsupported
+from local.azure.machine_learning import workspace_kind
 from local.azure.machine_learning.asset import workspace_of
 from local.azure.machine_learning.batch_endpoint import ENDPOINT
 from local.azure.machine_learning.duration import seconds
@@ -74,7 +75,7 @@ def _check_compute(azure: Azure, resource_id: ResourceId, properties: Json) -> N
     compute = str(named).removeprefix("azureml:")
     if not compute.startswith("/"):
         compute = f"{workspace_of(resource_id.text)}/computes/{compute}"
-    found = azure.store.get(compute)
+    found = workspace_kind.compute(azure, compute)
     if found is None:
         raise bad_request(
             f"The compute '{named}' does not exist.", code="BadArgument", target="properties.compute"

@@ -15,6 +15,7 @@ from local.azure.access import instance_identity, vantage
 from local.azure.access.storage_operation import blob
 from local.azure.blob import ACCOUNT
 from local.azure.errors import ArmError
+from local.azure.machine_learning import workspace_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,13 +37,13 @@ def of_job(azure: Azure, record: Record, given: Mapping[str, Any]) -> Holder | N
         return (record.created_by, "") if record.created_by else None
     if kind == "amltoken":
         return None
-    compute = azure.store.get(str(given.get("computeId") or ""))
+    compute = workspace_kind.compute(azure, str(given.get("computeId") or ""))
     return instance_identity.holder(compute.body) if compute is not None else None
 
 
 def place_of_job(azure: Azure, job: Job, given: Mapping[str, Any]) -> str:
     """The network a command's requests come from: its compute's subnet's, or its workspace's managed one."""
-    compute = azure.store.get(str(given.get("computeId") or ""))
+    compute = workspace_kind.compute(azure, str(given.get("computeId") or ""))
     properties: Mapping[str, Any] = ((compute.body if compute else {}).get("properties") or {}).get(
         "properties"
     ) or {}

@@ -20,6 +20,7 @@ from local.azure.machine_learning import (
     resource_identity,
     workspace_action,
     workspace_kind,
+    workspace_role,
 )
 from local.azure.machine_learning.asset import WORKSPACE
 from local.azure.resource_type import Answer, ResourceType
@@ -59,7 +60,7 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
         given.get("managedNetwork"), before.get("managedNetwork")
     )
     encryption = customer_key.complete(
-        azure, given.get("encryption"), before.get("encryption"), new=old is None
+        azure, given.get("encryption"), before.get("encryption"), new=old is None, region=str(location)
     )
     if encryption is not None:
         given["encryption"] = encryption
@@ -185,6 +186,7 @@ async def _settle(azure: Azure, record: Record) -> Json:
         elif before.body["properties"]["credentials"] != body["properties"]["credentials"]:
             changed = {**before.body["properties"], "credentials": body["properties"]["credentials"]}
             azure.store.put(store_id, {**before.body, "properties": changed})
+    workspace_role.grant(azure, record)
     return managed_network.settle(azure, record)
 
 

@@ -112,6 +112,15 @@ def inherit(
     return {"hubResourceId": hub.id, **{name: theirs.get(name) for name in _FROM_HUB}}
 
 
+def compute(azure: Azure, compute_id: str) -> Record | None:
+    """A workspace's compute; a project's jobs run on its hub's too, under the project's own ids."""
+    found = azure.store.get(compute_id)
+    workspace_id, _, name = compute_id.rpartition("/computes/")
+    workspace = azure.store.get(workspace_id) if found is None and workspace_id else None
+    hub_id = (workspace.body["properties"] if workspace else {}).get("hubResourceId")
+    return azure.store.get(f"{hub_id}/computes/{name}") if hub_id else found
+
+
 def projects(azure: Azure, hub: Record) -> list[str]:
     """The ids of a hub's projects."""
     return [

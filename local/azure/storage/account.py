@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from local.azure import name_availability
 from local.azure.blob import ACCOUNT, AzuriteBlobs, key_name
 from local.azure.errors import bad_request, conflict
-from local.azure.key_vault import key_store
+from local.azure.key_vault import key_store, protecting_key
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType, Route
 from local.azure.resources import check_location
 from local.azure.storage import account_key, account_rule, deleted_account
@@ -106,6 +106,9 @@ def _encryption(azure: Azure, given: Json | None, before: Json | None, now: str)
     found = key_store.versioned(
         azure, str(wanted["keyvaulturi"]), str(wanted["keyname"]), str(wanted.get("keyversion") or "")
     )
+    identity: Json = whole.get("identity") or {}
+    if not identity.get("federatedIdentityClientId"):  # else the vault is another tenant's
+        protecting_key.check(azure, found, identity=identity.get("userAssignedIdentity"))
     old: Json = (before or {}).get("keyvaultproperties") or {}
     same = old.get("currentVersionedKeyIdentifier") == found
     rotated = old.get("lastKeyRotationTimestamp", now) if same else now

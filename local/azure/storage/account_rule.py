@@ -169,14 +169,21 @@ def network_rules(given: Json | None) -> Json:
 
 
 def encryption(given: Json | None, before: Json | None, now: str) -> Json:
-    """``encryption``, whole: blobs and files are always encrypted, since when is kept."""
+    """``encryption``, whole: blobs and files are always encrypted, since when is kept. 409 for another key of queues, tables."""
     given, before = given or {}, before or {}
     services: Json = {}
     for name in {"blob", "file", *(given.get("services") or {}), *(before.get("services") or {})}:
         old: Json = (before.get("services") or {}).get(name) or {}
         new: Json = (given.get("services") or {}).get(name) or {}
+        if (
+            before
+            and name in ("queue", "table")
+            and new.get("keyType", "Service") != old.get("keyType", "Service")
+        ):
+            # "Create an account that supports customer-managed keys for tables and queues": when it is made, or never.
+            raise _fixed(f"encryption.services.{name}.keyType")
         services[name] = {
-            "keyType": "Account",
+            "keyType": "Service" if name in ("queue", "table") else "Account",
             "enabled": True,
             **old,
             **{key: value for key, value in new.items() if key != "lastEnabledTime"},
