@@ -31,6 +31,7 @@ PROFILES: Mapping[Profile, Mapping[str, Any]] = {
     # One person tries something: small, cheap, and gone with one command.
     "sandbox": {
         "registry.sku": "Basic",
+        "workspace.purgeOnDestroy": True,
         "compute.clusters": _clusters(cpu=1, gpu=1),
     },
     # A team's development environment: what the models say.
@@ -39,6 +40,7 @@ PROFILES: Mapping[Profile, Mapping[str, Any]] = {
     "regulated": {
         "protect": True,
         "network.mode": "private",
+        "encryption.keys": "customer",
         "vault.purgeProtection": True,
         "vault.softDeleteDays": 90,
         "storage.redundancy": "ZRS",

@@ -119,7 +119,8 @@ def test_the_vault_is_governed_by_roles(recording):
 def test_the_workspace_acts_as_its_own_identity_and_keeps_no_keys(recording):
     inputs = recording.one("mlops-workspace-workspace").inputs
     identity = recording.one("mlops-identity-workspace").id
-    assert inputs["identity"] == {"type": "UserAssigned", "userAssignedIdentities": [identity]}
+    keys = [r.id for r in recording.resources if r.name == "mlops-encryption-identity"]
+    assert inputs["identity"] == {"type": "UserAssigned", "userAssignedIdentities": [identity, *keys]}
     assert inputs["primaryUserAssignedIdentity"] == identity
     assert inputs["systemDatastoresAuthMode"].lower() == "identity"
     assert inputs["v1LegacyMode"] is False
@@ -189,6 +190,9 @@ def test_role_assignments_have_distinct_deterministic_names(recordings):
 def test_role_assignments_say_what_kind_of_principal_they_are_for(recording):
     identities = {r.name.removeprefix("mlops-identity-") for r in recording.of("UserAssignedIdentity")}
     for assignment in recording.of("RoleAssignment"):
+        if assignment.name == "mlops-encryption-key-user":
+            assert assignment.inputs["principalType"] == "ServicePrincipal"
+            continue
         who = re.sub(
             r"mlops-(workspace-)?access-(.*?)-(storage|key|acr|azureml|contributor|reader).*",
             r"\2",
