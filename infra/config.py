@@ -16,9 +16,10 @@ from pydantic import StringConstraints, ValidationError
 
 from infra import names
 from infra.access.grant import AccessConfig
+from infra.cloud import CLOUDS, Cloud, CloudName, environment_mistake
 from infra.compute.compute import ComputeConfig
 from infra.events.retraining import RetrainingConfig
-from infra.network.config import NetworkConfig
+from infra.network.config import NetworkConfig, network_mistakes
 from infra.observability.log_analytics import ObservabilityConfig
 from infra.profile import Profile, filled
 from infra.registry import RegistryConfig
@@ -67,6 +68,11 @@ class StackConfig(Section):
         pattern=r"^[a-z]+[0-9]?[a-z]*$",
         breaks="every resource needs a region",
         write="a region's short name such as westeurope (`az account list-locations` lists them)",
+    )
+    cloud: CloudName = setting(
+        "AzureCloud",
+        breaks="names, private DNS zones and the places of tokens differ between Azure's clouds",
+        write="AzureCloud, AzureUSGovernment or AzureChinaCloud (`az cloud show --query name`)",
     )
     owner: str = setting(
         min_length=1,
@@ -125,6 +131,11 @@ class StackConfig(Section):
     )
 
     @property
+    def azure(self) -> Cloud:
+        """The names of the cloud that the stack is in."""
+        return CLOUDS[self.cloud]
+
+    @property
     def all_tags(self) -> dict[str, str]:
         """What every resource is tagged with."""
         return names.tags(
@@ -154,7 +165,16 @@ def load() -> StackConfig:
         key.removeprefix(namespace): value for key, value in everything.items() if key.startswith(namespace)
     }
     secret = {key for key in values if runtime.is_config_secret(namespace + key)}
-    return parse(values, namespace=namespace, secret=secret)
+    config = parse(values, namespace=namespace, secret=secret)
+    mistake = environment_mistake(config.azure, everything.get("azure-native:environment"))
+    if mistake:
+        raise ConfigError(f"{namespace}{mistake}")
+    return config
+
+
+def subscription() -> str | None:
+    """The subscription that azure-native deploys to, where the stack's settings name it."""
+    return pulumi.Config("azure-native").get("subscriptionId")
 
 
 def parse(
@@ -202,15 +222,21 @@ def _object(text: str) -> Any:
 def _mistakes(config: StackConfig) -> list[str]:
     """What doesn't fit together although each key is right."""
     found: list[str] = []
-    if not config.network.public_access and config.registry.sku != "Premium":
+    found += network_mistakes(config.network, config.azure)
+    if config.network.needs_premium_registry and config.registry.sku != "Premium":
+        why = (
+            f"network.mode is {config.network.mode}"
+            if config.network.has_network
+            else "network.managed.isolation is AllowOnlyApprovedOutbound"
+        )
         found.append(
-            f"registry.sku: a {config.registry.sku} registry has no private endpoints, so no image could be pulled "
-            "while network.mode is private; write Premium"
+            f"registry.sku: a {config.registry.sku} registry has no private endpoints, so no image could be pulled while {why}; "
+            "write Premium"
         )
     if not config.network.public_access and config.retraining.start != "none":
         found.append(
             "retraining.start: the Logic App is outside of the network, so it couldn't reach the storage account while "
-            "network.mode is private; write none, and let something in the network read the queue monitor-breaches"
+            "the platform answers inside only (network); write none, and let something in the network read the queue monitor-breaches"
         )
     found += encryption.mistakes(
         config.encryption,

@@ -93,6 +93,34 @@ class Names:
         """1-80 characters."""
         return self._hyphenated("pip")
 
+    def public_ip_of(self, purpose: str) -> str:
+        """1-80 characters. ``purpose`` tells the platform's further public addresses apart."""
+        return self._hyphenated(f"pip-{purpose}")
+
+    @property
+    def route_table(self) -> str:
+        """1-80 characters."""
+        return self._hyphenated("rt")
+
+    @property
+    def firewall(self) -> str:
+        """1-56 characters."""
+        return self._hyphenated("afw")
+
+    @property
+    def firewall_policy(self) -> str:
+        """1-80 characters."""
+        return self._hyphenated("afwp")
+
+    @property
+    def bastion(self) -> str:
+        """1-80 characters."""
+        return self._hyphenated("bas")
+
+    def subnet(self, purpose: str) -> str:
+        """1-80 characters: the name of a subnet in a network that isn't the platform's own."""
+        return self._hyphenated(f"snet-{purpose}")
+
     def security_group(self, subnet: str) -> str:
         """1-80 characters. ``subnet`` is the name of the subnet that it guards."""
         return self._hyphenated(f"nsg-{subnet}")
@@ -134,6 +162,18 @@ def subscription_of(resource_id: str) -> str:
     if len(parts) < 3 or parts[1].lower() != "subscriptions":
         raise ValueError(f"{resource_id} is not the id of something in a subscription")
     return parts[2]
+
+
+def resource_group_of(resource_id: str) -> str:
+    """The name of the resource group in an ARM id.
+
+    Raises:
+        ValueError: the id is not below a resource group.
+    """
+    parts = resource_id.split("/")
+    if len(parts) < 5 or parts[3].lower() != "resourcegroups":
+        raise ValueError(f"{resource_id} is not the id of something in a resource group")
+    return parts[4]
 
 
 def role_definition_id(subscription_id: str, role_id: str) -> str:

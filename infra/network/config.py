@@ -1,78 +1,154 @@
-"""What a stack says about its network."""
+"""``mlops:network``: one word says how the platform is reached and what it reaches; the rest has defaults.
+
+| mode | what the clusters are in | who reaches the platform |
+|---|---|---|
+| public | a network of Azure's | everybody who may sign in |
+| private | a virtual network, the platform's or one that exists | who is in that network or in one that leads there |
+| managed | the workspace's managed network | everybody who may sign in, or (``inbound: private``) as in private mode |
+"""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import StringConstraints
 
+from infra.network.address import Address, AddressRange, AddressSpace, cut, range_mistakes
+from infra.network.bastion import BastionConfig
+from infra.network.firewall import FirewallConfig
+from infra.network.identifier import SubnetId, VirtualNetworkId, network_of
+from infra.network.managed import ISOLATIONS, Isolation, ManagedConfig, managed_mistakes
+from infra.network.peering import HubConfig  # noqa: TC001 (pydantic reads it)
+from infra.network.zone import DnsConfig, Zones, zone_mistakes
 from infra.section import Section, setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
-#: What Docker's bridge takes on every node of a cluster.
-DOCKER_BRIDGE = IPv4Network("172.17.0.0/16")
-_EXAMPLE = "write a range such as 10.1.0.0/16"
-SubnetName = Literal["endpoints", "compute"]
+    from infra.cloud import Cloud
+
+Mode = Literal["public", "private", "managed"]
+Inbound = Literal["public", "private"]
+SubnetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,78}[A-Za-z0-9_])?$")]
+#: The subnets that the platform knows what to do with, in the order of their making.
+OWN_SUBNETS = ("endpoints", "firewall", "bastion", "compute")
+#: Names that Azure's services insist on, and what makes the subnet.
+_RESERVED = {
+    "azurefirewallsubnet": "write egress.through: firewall, and subnets.firewall for its range",
+    "azurefirewallmanagementsubnet": "the platform's firewall needs none; remove it",
+    "azurebastionsubnet": "write bastion.enabled: true, and subnets.bastion for its range",
+    "gatewaysubnet": "leave a range free, and make it with the gateway",
+    "routeserversubnet": "leave a range free, and make it with the route server",
+}
+_RANGE = "write a range within addressSpace such as 10.0.64.0/26, or leave the key out"
 
 
-def _address_space(text: str) -> str:
-    try:
-        space = IPv4Network(text, strict=False)
-    except ValueError:
-        raise ValueError(
-            f"{text!r} is no IPv4 range, so no subnet could be cut out of it; {_EXAMPLE}"
-        ) from None
-    if "/" not in text:
-        raise ValueError(f"{text} is one address, so no subnet could be cut out of it; {_EXAMPLE}")
-    if text != str(space):
-        raise ValueError(f"{text} isn't the start of a range, and Azure refuses it; write {space}")
-    if not any(space.subnet_of(private) for private in _PRIVATE):
-        raise ValueError(
-            f"{text} is in use on the internet, which the network couldn't reach any more; {_EXAMPLE}"
-        )
-    if space.overlaps(DOCKER_BRIDGE):
-        raise ValueError(
-            f"{text} overlaps with {DOCKER_BRIDGE}, which containers on the clusters' nodes use; {_EXAMPLE}"
-        )
-    if not 16 <= space.prefixlen <= 22:
-        raise ValueError(
-            f"{text} has {space.num_addresses} addresses; endpoints and clusters need 1024, and more than 65536 "
-            "leave no room for other networks; write a range from /16 to /22"
-        )
-    return text
+class SubnetsConfig(Section):
+    """``mlops:network.subnets``: ranges; what is left out is cut out of the address space."""
+
+    endpoints: AddressRange | None = setting(
+        None, breaks="private endpoints have their addresses in it", write=_RANGE
+    )
+    compute: AddressRange | None = setting(
+        None, breaks="each node of a cluster takes an address of it", write=_RANGE
+    )
+    firewall: AddressRange | None = setting(
+        None, breaks="Azure Firewall needs a subnet of its own", write=_RANGE
+    )
+    bastion: AddressRange | None = setting(
+        None, breaks="Azure Bastion needs a subnet of its own", write=_RANGE
+    )
+    others: dict[SubnetName, AddressRange] = setting(
+        {},
+        breaks="each is a subnet for machines of yours, such as build agents; Azure takes names of 1 to 80 letters, digits, _.-",
+        write="a mapping from names to ranges such as {agents: 10.0.65.0/24}",
+    )
+
+
+class ExistingConfig(Section):
+    """``mlops:network.existing``: a network that isn't the platform's."""
+
+    network: VirtualNetworkId | None = setting(
+        None,
+        breaks="the platform makes its subnets in it",
+        write="the id of a virtual network (`az network vnet show --query id`)",
+    )
+    endpoints: SubnetId | None = setting(
+        None,
+        breaks="private endpoints have their addresses in it",
+        write="the id of a subnet (`az network vnet subnet show --query id`)",
+    )
+    compute: SubnetId | None = setting(
+        None,
+        breaks="nodes of clusters have their addresses in it",
+        write="the id of a subnet (`az network vnet subnet show --query id`)",
+    )
+
+
+class EgressConfig(Section):
+    """``mlops:network.egress``: how clusters in a virtual network reach what is outside of it."""
+
+    through: Literal["gateway", "firewall", "appliance", "none"] = setting(
+        "gateway",
+        breaks="new subnets have no way out, and a cluster without one gets no node",
+        write="gateway for a NAT gateway, firewall for an Azure Firewall, appliance for a firewall elsewhere, or none",
+    )
+    appliance_address: Address | None = setting(
+        None,
+        breaks="it is where through: appliance sends everything",
+        write="the private address of a firewall, such as that of a hub",
+    )
 
 
 class NetworkConfig(Section):
     """``mlops:network``: who reaches the platform, and how."""
 
     moved: ClassVar[Mapping[str, str]] = {
-        "publicAccess": "mode: private for what was false, mode: public for what was true"
+        "publicAccess": "mode: private for what was false, mode: public for what was true",
+        "privateDnsZones": "dns: {zones: create} for what was true, dns: {zones: policy} for what was false",
     }
 
-    mode: Literal["public", "private"] = setting(
+    mode: Mode = setting(
         "public",
-        breaks="it decides whether workspace, storage, vault, registry and endpoints answer on the internet",
-        write="public, or private for a virtual network with private endpoints that lead to them",
+        breaks="it decides what reaches the platform and what the platform reaches",
+        write="public, private (a virtual network) or managed (Azure ML's own)",
     )
-    address_space: Annotated[str, AfterValidator(_address_space)] = setting(
+    inbound: Inbound | None = setting(
+        None,
+        breaks="it decides whether workspace, storage, vault, registry and endpoints answer on the internet",
+        write="private, public, or leave the key out: private mode answers inside only, the others everywhere",
+    )
+    address_space: AddressSpace = setting(
         "10.0.0.0/16",
-        breaks="the private network's subnets are cut out of it, and networks to be joined must not overlap",
+        breaks="subnets are cut out of it, and networks to be joined must not overlap",
         write="a private range from /16 to /22 such as 10.1.0.0/16",
     )
-    private_dns_zones: bool = setting(
-        True,
-        breaks="inside the network, names lead to the private endpoints only through these zones",
-        write="true, or false where a hub team owns the zones and writes the records",
+    subnets: SubnetsConfig = SubnetsConfig()
+    existing: ExistingConfig | None = setting(
+        None,
+        breaks="the platform would make a network of its own",
+        write="a mapping with the id of a network, or of the subnets endpoints and compute; left out, the platform makes one",
     )
+    dns: DnsConfig = DnsConfig()
+    egress: EgressConfig = EgressConfig()
+    firewall: FirewallConfig = FirewallConfig()
+    bastion: BastionConfig = BastionConfig()
+    hub: HubConfig | None = setting(
+        None,
+        breaks="without a peering nobody outside of the network reaches the platform",
+        write="a mapping with the id of the hub's network, or leave the key out",
+    )
+    managed: ManagedConfig = ManagedConfig()
+
+    @property
+    def reached(self) -> Inbound:
+        """From where the platform answers."""
+        return self.inbound or ("private" if self.mode == "private" else "public")
 
     @property
     def public_access(self) -> bool:
         """Whether the platform answers on the internet."""
-        return self.mode == "public"
+        return self.reached == "public"
 
     @property
     def public_network_access(self) -> Literal["Enabled", "Disabled"]:
@@ -85,8 +161,193 @@ class NetworkConfig(Section):
         return "Allow" if self.public_access else "Deny"
 
     @property
-    def subnets(self) -> dict[SubnetName, str]:
-        """The subnets' ranges: a quarter for private endpoints, half for the clusters; a quarter stays free."""
-        space = IPv4Network(self.address_space)
-        quarter, half = next(space.subnets(2)), list(space.subnets(1))[1]
-        return {"endpoints": str(quarter), "compute": str(half)}
+    def isolation(self) -> Isolation:
+        """The isolation of the workspace's managed network."""
+        return self.managed.isolation if self.mode == "managed" else "Disabled"
+
+    @property
+    def has_network(self) -> bool:
+        """Whether a virtual network leads to the platform."""
+        return self.mode == "private" or (self.mode == "managed" and not self.public_access)
+
+    @property
+    def needs_premium_registry(self) -> bool:
+        """Whether something reaches the registry through a private endpoint, which Premium ones have alone."""
+        return self.has_network or self.isolation == ISOLATIONS[-1]
+
+    @property
+    def builds_images(self) -> bool:
+        """Whether a cluster builds images, since Azure's own builders can't reach the registry."""
+        return not self.public_access
+
+    @property
+    def zones(self) -> Zones:
+        """Who owns the private DNS zones."""
+        return self.dns.zones or "create"
+
+    @property
+    def given_subnets(self) -> bool:
+        """Whether subnets exist that the platform leaves as they are."""
+        return self.existing is not None and self.existing.network is None
+
+    @property
+    def ranges(self) -> dict[str, str]:
+        """The ranges of the subnets that the platform makes, by their names, in the order of their making."""
+        if not self.has_network or self.given_subnets:
+            return {}
+        wanted = {
+            "endpoints": True,
+            "firewall": self.routed and self.egress.through == "firewall",
+            "bastion": self.bastion.enabled,
+            "compute": self.mode == "private",
+        }
+        free = cut(self.address_space)
+        own = {name: getattr(self.subnets, name) or free[name] for name in OWN_SUBNETS if wanted[name]}
+        return {**own, **self.subnets.others}
+
+    @property
+    def routed(self) -> bool:
+        """Whether there is a subnet that the platform gives a way out."""
+        return (
+            self.has_network
+            and not self.given_subnets
+            and (self.mode == "private" or bool(self.subnets.others))
+        )
+
+
+def network_mistakes(config: NetworkConfig, cloud: Cloud) -> list[str]:
+    """What doesn't fit together although each key is right: one line per mistake, each beginning with a key."""
+    if config.mode == "public" and config.inbound == "private":
+        return [
+            (
+                "network.inbound: private, but in public mode nothing leads inside, so nobody could reach the platform; "
+                "write mode: private or mode: managed"
+            )
+        ]
+    found = managed_mistakes(config.managed) if config.mode == "managed" else []
+    if not config.has_network:
+        return found
+    return [
+        *found,
+        *_existing_mistakes(config),
+        *_subnet_mistakes(config),
+        *_egress_mistakes(config),
+        *_dns_mistakes(config, cloud),
+    ]
+
+
+def _existing_mistakes(config: NetworkConfig) -> list[str]:
+    existing = config.existing
+    if existing is None:
+        return []
+    if existing.network is not None:
+        if existing.endpoints or existing.compute:
+            return [
+                (
+                    "network.existing.network: subnets of the same section exist already, and the platform makes none then; "
+                    "write network, or the subnets"
+                )
+            ]
+        found = []
+        if "address_space" not in config.model_fields_set:
+            found.append(
+                "network.addressSpace: missing, and the platform's subnets would be cut out of 10.0.0.0/16, which the existing "
+                "network may not have; write the part of it that is the platform's"
+            )
+        if config.hub is not None or config.dns.servers:
+            key = "hub" if config.hub is not None else "dns.servers"
+            found.append(
+                f"network.{key}: the network is somebody else's (network.existing), who peers it and sets its DNS servers; remove it"
+            )
+        return found
+    found = []
+    wanted = {
+        "endpoints": existing.endpoints,
+        "compute": existing.compute if config.mode == "private" else "none",
+    }
+    missing = [name for name, id_ in wanted.items() if id_ is None]
+    if missing:
+        found.append(
+            f"network.existing.{missing[0]}: missing; there is no subnet for "
+            f"{'private endpoints' if missing[0] == 'endpoints' else 'the clusters'}; write its id, or existing.network to have "
+            "subnets made"
+        )
+    for key, given in (
+        ("subnets", bool(config.subnets.model_fields_set)),
+        ("bastion.enabled", config.bastion.enabled),
+        ("hub", config.hub is not None),
+        ("dns.servers", bool(config.dns.servers)),
+    ):
+        if given:
+            found.append(
+                f"network.{key}: the subnets exist (network.existing), and the platform changes nothing in their network; "
+                "remove it, or write existing.network to have subnets made"
+            )
+    return found
+
+
+def _subnet_mistakes(config: NetworkConfig) -> list[str]:
+    found: list[str] = []
+    for name in config.subnets.others:
+        remedy = _RESERVED.get(name.lower())
+        if remedy is not None:
+            found.append(
+                f"network.subnets.others.{name}: Azure keeps this name for a service, whose subnet takes no other machines; {remedy}"
+            )
+        elif name.lower() in OWN_SUBNETS:
+            found.append(
+                f"network.subnets.others.{name}: the platform has a subnet of this name; write subnets.{name.lower()}, or another name"
+            )
+    if found:
+        return found
+    keys = {
+        name: f"network.subnets.others.{name}" if name in config.subnets.others else f"network.subnets.{name}"
+        for name in config.ranges
+    }
+    return range_mistakes(config.address_space, config.ranges, keys)
+
+
+def _egress_mistakes(config: NetworkConfig) -> list[str]:
+    egress = config.egress
+    found: list[str] = []
+    if egress.through == "firewall" and config.given_subnets:
+        found.append(
+            "network.egress.through: firewall, but where subnets are given (network.existing) there is none for it, which must be "
+            "AzureFirewallSubnet; write none and route the subnets yourself, or existing.network to have subnets made"
+        )
+    if egress.through == "appliance" and egress.appliance_address is None:
+        found.append(
+            "network.egress.applianceAddress: missing, so what leaves the clusters would have nowhere to go; "
+            "write the private address of the firewall"
+        )
+    if egress.through != "appliance" and egress.appliance_address is not None:
+        found.append(
+            f"network.egress.applianceAddress: nothing is sent there while through is {egress.through}; "
+            "write through: appliance, or remove it"
+        )
+    if config.firewall.allowed_hosts and egress.through != "firewall":
+        found.append(
+            f"network.firewall.allowedHosts: there is no firewall while egress.through is {egress.through}, so clusters would reach "
+            "more than these; write egress.through: firewall, or remove it"
+        )
+    return found
+
+
+def _dns_mistakes(config: NetworkConfig, cloud: Cloud) -> list[str]:
+    if config.dns.zones is None and config.existing is not None:
+        return [
+            (
+                "network.dns.zones: missing; in an existing network nobody says who writes the names of the private endpoints, and "
+                "without them nothing is found; write create, hub or policy"
+            )
+        ]
+    decided = config.dns.model_copy(update={"zones": config.zones})
+    return zone_mistakes(decided, cloud.all_zones)
+
+
+def other_network(config: NetworkConfig) -> str | None:
+    """The id of the network that exists, if the platform makes none."""
+    existing = config.existing
+    if not config.has_network or existing is None:
+        return None
+    return existing.network or network_of(existing.endpoints or "")

@@ -1,12 +1,12 @@
 """Private endpoints: how the private network reaches what doesn't answer on the internet.
 
-Groups and zones: Microsoft's "Azure Private Endpoint private DNS zone values" (public cloud).
+Groups: Microsoft's "Azure Private Endpoint private DNS zone values"; zones are the cloud's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pulumi
 from pulumi_azure_native import network as azure
@@ -15,26 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from infra.access.grant import Target
+    from infra.cloud import Cloud, Group
     from infra.network.virtual_network import Network
     from infra.scope import Scope
 
-#: Which part of a resource a private endpoint leads to.
-Group = Literal["blob", "file", "queue", "table", "dfs", "vault", "registry", "amlworkspace"]
-
-ZONES: Mapping[Group, tuple[str, ...]] = {
-    "blob": ("privatelink.blob.core.windows.net",),
-    "file": ("privatelink.file.core.windows.net",),
-    "queue": ("privatelink.queue.core.windows.net",),
-    "table": ("privatelink.table.core.windows.net",),
-    "dfs": ("privatelink.dfs.core.windows.net",),
-    "vault": ("privatelink.vaultcore.azure.net",),
-    "registry": ("privatelink.azurecr.io",),
-    # Online endpoints are reached through it as well.
-    "amlworkspace": ("privatelink.api.azureml.ms", "privatelink.notebooks.azure.net"),
-}
 _ACCOUNT_GROUPS: tuple[Group, ...] = ("blob", "file", "queue", "table")
 _LAKE_GROUPS: tuple[Group, ...] = ("blob", "dfs")
-ALL_ZONES: tuple[str, ...] = tuple(zone for zones in ZONES.values() for zone in zones)
 
 
 @dataclass(frozen=True)
@@ -71,10 +57,11 @@ class PrivateEndpoints(pulumi.ComponentResource):
         entrances: Iterable[Entrance],
         *,
         scope: Scope,
+        cloud: Cloud,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mlops:infra:PrivateEndpoints", name, None, opts)
-        self._name, self._network, self._scope = name, network, scope
+        self._name, self._network, self._scope, self._cloud = name, network, scope, cloud
         #: known once the network reaches what is behind it
         self.ids = [self._endpoint(entrance) for entrance in entrances]
         self.register_outputs({})
@@ -99,7 +86,7 @@ class PrivateEndpoints(pulumi.ComponentResource):
         )
         zones = {
             zone: self._network.zone_ids[zone]
-            for zone in ZONES[entrance.group]
+            for zone in self._cloud.zones[entrance.group]
             if zone in self._network.zone_ids
         }
         if not zones:  # a hub team's policy writes the records

@@ -94,3 +94,98 @@ COMPUTE_RULES: tuple[Rule, ...] = (
     _out("allow-https", 150, "Internet", "Tcp", "Packages, base images, and Azure's other services.", "443"),
     _nothing_else("Outbound"),
 )
+
+#: Subnets for machines of a team's own, such as build agents: reached through a bastion or from other machines inside.
+OTHER_RULES: tuple[Rule, ...] = (
+    Rule(
+        "allow-network",
+        100,
+        "Inbound",
+        "SSH, RDP and HTTPS from this and peered networks, such as through a bastion.",
+        _NETWORK,
+        _NETWORK,
+        "Tcp",
+        ("22", "443", "3389"),
+    ),
+    _nothing_else("Inbound"),
+    _out("allow-within-network", 100, _NETWORK, "*", "Private endpoints, and machines of the network."),
+    _out("allow-entra", 110, "AzureActiveDirectory", "Tcp", "Tokens.", "80", "443"),
+    _out("allow-https", 120, "Internet", "Tcp", "Azure's management, packages and sources.", "443"),
+    _nothing_else("Outbound"),
+)
+
+#: The subnet of a bastion: what Microsoft's "Working with NSG access and Azure Bastion" asks for.
+BASTION_RULES: tuple[Rule, ...] = (
+    Rule(
+        "allow-browsers",
+        100,
+        "Inbound",
+        "Sessions come in over HTTPS.",
+        "Internet",
+        protocol="Tcp",
+        ports=("443",),
+    ),
+    Rule(
+        "allow-manager",
+        110,
+        "Inbound",
+        "Azure manages the bastion.",
+        "GatewayManager",
+        protocol="Tcp",
+        ports=("443",),
+    ),
+    Rule(
+        "allow-probes",
+        120,
+        "Inbound",
+        "Azure's health probes.",
+        "AzureLoadBalancer",
+        protocol="Tcp",
+        ports=("443",),
+    ),
+    Rule(
+        "allow-bastion",
+        130,
+        "Inbound",
+        "The bastion's machines talk to each other.",
+        _NETWORK,
+        _NETWORK,
+        ports=("5701", "8080"),
+    ),
+    _nothing_else("Inbound"),
+    Rule(
+        "allow-sessions",
+        100,
+        "Outbound",
+        "SSH and RDP to machines inside.",
+        destination=_NETWORK,
+        ports=("22", "3389"),
+    ),
+    Rule(
+        "allow-azure",
+        110,
+        "Outbound",
+        "Logs of sessions.",
+        destination="AzureCloud",
+        protocol="Tcp",
+        ports=("443",),
+    ),
+    Rule(
+        "allow-bastion",
+        120,
+        "Outbound",
+        "The bastion's machines talk to each other.",
+        _NETWORK,
+        _NETWORK,
+        ports=("5701", "8080"),
+    ),
+    Rule(
+        "allow-certificates",
+        130,
+        "Outbound",
+        "Lists of revoked certificates.",
+        destination="Internet",
+        ports=("80",),
+    ),
+    _nothing_else("Outbound"),
+)

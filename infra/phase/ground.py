@@ -9,6 +9,7 @@ import pulumi
 from pulumi_azure_native import resources
 
 from infra.names import Names
+from infra.network.isolation import IsolationGuard
 from infra.scope import Scope
 from infra.suffix import Suffix
 
@@ -39,7 +40,15 @@ class Ground:
 
 def compose_ground(name: str, config: StackConfig, platform: pulumi.Resource) -> Ground:
     """The suffix of all names, and the resource group."""
-    suffix = Suffix(f"{name}-suffix", fixed=config.suffix, opts=pulumi.ResourceOptions(parent=platform))
+    # Before everything else: a stack that Azure would refuse half-way is refused while nothing has changed.
+    isolation = IsolationGuard(
+        f"{name}-isolation", config.network.isolation, opts=pulumi.ResourceOptions(parent=platform)
+    )
+    suffix = Suffix(
+        f"{name}-suffix",
+        fixed=config.suffix,
+        opts=pulumi.ResourceOptions(parent=platform, depends_on=[isolation]),
+    )
     names = suffix.value.apply(lambda text: Names(config.project, config.environment, text))
     group = resources.ResourceGroup(
         f"{name}-group",

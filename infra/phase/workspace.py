@@ -36,6 +36,17 @@ class Centre:
 def compose_workspace(ground: Ground, reach: Reach, foundation: Foundation) -> Centre:
     """The workspace on its foundation, the roles on it, and the way to it; of a hub, its projects too."""
     config = ground.config.workspace
+    network_targets = {
+        "storage": foundation.storage.account_id,
+        "lake": foundation.storage.lake_id,
+        "vault": foundation.vault.id,
+        "registry": foundation.registry.id,
+    }
+    approvals = reach.approvals(
+        # Microsoft grants a system-assigned one what it needs.
+        foundation.identity.principal_ids["workspace"] if config.identity == "user" else None,
+        network_targets,
+    )
     workspace = Workspace(
         ground.called("workspace"),
         config,
@@ -59,10 +70,11 @@ def compose_workspace(ground: Ground, reach: Reach, foundation: Foundation) -> C
         for label, member_id in workspace.projects.items()
     ]
     entrances = reach.entrances("workspace-entrance", workspace_entrances(workspace.id))
+    ready = reach.managed(reachable(workspace.workspace_name, entrances), network_targets, approvals)
     return Centre(
         id=workspace.home_id,
-        name=reachable(workspace.home_name, entrances),
-        compute_host_name=reachable(workspace.workspace_name, entrances),
+        name=ready(reachable(workspace.home_name, entrances)),
+        compute_host_name=ready(reachable(workspace.workspace_name, entrances)),
         ids={"workspace": workspace.id, **workspace.projects},
         access=next(iter(member_access), access),
     )

@@ -14,6 +14,7 @@ from pulumi_azure_native.machinelearningservices import (
     KeyVaultPropertiesArgs,
 )
 
+from infra.network.managed_network import managed_network
 from infra.workspace.purge import Purge
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Workspace(pulumi.ComponentResource):
         super().__init__("mlops:infra:Workspace", name, None, opts)
         self._scope, self._config, self._foundation = scope, config, foundation
         self._network, self._key = network, key
-        builder = config.image_build_compute or (None if network.public_access else image_build_compute)
+        builder = config.image_build_compute or (image_build_compute if network.builds_images else None)
         workspace = (
             self._project(f"{name}-workspace", f"{name}-purge", lambda names: names.workspace, config.hub)
             if config.kind == "project" and config.hub
@@ -115,6 +116,7 @@ class Workspace(pulumi.ComponentResource):
             enable_data_isolation=self._config.data_isolation or None,
             encryption=self._key and encrypted_with(self._key),
             image_build_compute=builder,
+            managed_network=managed_network(self._network),
             opts=self._options(purge, lambda names: names.workspace),
         )
 

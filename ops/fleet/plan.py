@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infra.config import ConfigError, parse
-from infra.network.config import DOCKER_BRIDGE
+from infra.network.address import DOCKER_BRIDGE
 from ops.fleet import spec
 from ops.fleet.address import AddressError, allot
 from ops.fleet.lock import Entry, Lock

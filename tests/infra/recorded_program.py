@@ -135,6 +135,41 @@ NAMED = {
         "natGatewayName",
         r"[a-zA-Z0-9][\w.-]{0,78}\w",
     ),
+    "azure-native:network:RouteTable": (
+        "Microsoft.Network/routeTables",
+        "routeTableName",
+        r"[a-zA-Z0-9][\w.-]{0,78}\w",
+    ),
+    "azure-native:network:AzureFirewall": (
+        "Microsoft.Network/azureFirewalls",
+        "azureFirewallName",
+        r"[a-zA-Z0-9][\w.-]{0,54}\w",
+    ),
+    "azure-native:network:FirewallPolicy": (
+        "Microsoft.Network/firewallPolicies",
+        "firewallPolicyName",
+        r"[a-zA-Z0-9][\w.-]{0,78}\w",
+    ),
+    "azure-native:network:FirewallPolicyRuleCollectionGroup": (
+        "Microsoft.Network/firewallPolicies/ruleCollectionGroups",
+        "ruleCollectionGroupName",
+        r"[a-zA-Z0-9][\w.-]{0,78}\w",
+    ),
+    "azure-native:network:BastionHost": (
+        "Microsoft.Network/bastionHosts",
+        "bastionHostName",
+        r"[a-zA-Z0-9][\w.-]{0,78}\w",
+    ),
+    "azure-native:network:VirtualNetworkPeering": (
+        "Microsoft.Network/virtualNetworks/virtualNetworkPeerings",
+        "virtualNetworkPeeringName",
+        r"[a-zA-Z0-9][\w.-]{0,78}\w",
+    ),
+    "azure-native:machinelearningservices:ManagedNetworkSettingsRule": (
+        "Microsoft.MachineLearningServices/workspaces/outboundRules",
+        "ruleName",
+        r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}",
+    ),
     "azure-native:network:PrivateEndpoint": (
         "Microsoft.Network/privateEndpoints",
         "privateEndpointName",

@@ -56,7 +56,8 @@ def test_values_arrive_as_pulumi_hands_them_over():
     ],
 )
 def test_an_address_space_has_room_for_endpoints_clusters_and_something_else(space, subnets):
-    assert parse({**LEAST, "network": {"addressSpace": space}}).network.subnets == subnets
+    network = {"mode": "private", "addressSpace": space}
+    assert parse({**LEAST, "network": network, "registry": {"sku": "Premium"}}).network.ranges == subnets
 
 
 def test_configuration_is_frozen():
@@ -202,8 +203,8 @@ def test_a_wrong_value_is_one_line_with_its_key_what_breaks_and_the_remedy(chang
             "mlops:compute.clusters[0].max_nodes: unknown key, it would have no effect; did you mean maxNodes?",
         ),
         (
-            {"network": {"firewall": True}},
-            "mlops:network.firewall: unknown key, it would have no effect; known here: addressSpace, mode, privateDnsZones",
+            {"network": {"fire": True}},
+            "mlops:network.fire: unknown key, it would have no effect; known here: addressSpace, bastion, dns, egress, existing, firewall, hub, inbound, managed, mode, subnets",
         ),
         (
             {"network": {"publicAccess": False}},

@@ -5,7 +5,7 @@ import json
 import pytest
 from recorded_program import REPOSITORY, run
 
-from infra.network.private_endpoint import ALL_ZONES, ZONES
+from infra.cloud import PUBLIC
 from infra.network.rule import COMPUTE_RULES, ENDPOINT_RULES
 from policy import checklist
 from policy.rule import Resource, ResourceRule
@@ -55,10 +55,10 @@ def test_everything_that_holds_data_or_models_has_its_private_endpoints(prod):
 
 
 def test_every_private_endpoint_has_its_names_in_zones_that_the_network_asks(prod):
-    assert {zone.physical_name for zone in prod.of("PrivateZone")} == set(ALL_ZONES)
+    assert {zone.physical_name for zone in prod.of("PrivateZone")} == set(PUBLIC.all_zones)
     network = prod.one("mlops-network-vnet").id
     links = prod.of("VirtualNetworkLink")
-    assert {link.inputs["privateZoneName"] for link in links} == set(ALL_ZONES)
+    assert {link.inputs["privateZoneName"] for link in links} == set(PUBLIC.all_zones)
     assert all(link.inputs["virtualNetwork"] == {"id": network} for link in links)
     assert not [link.name for link in links if link.inputs["registrationEnabled"]]
     groups = prod.of("PrivateDnsZoneGroup")
@@ -67,11 +67,11 @@ def test_every_private_endpoint_has_its_names_in_zones_that_the_network_asks(pro
     named = [
         config["privateDnsZoneId"].rsplit("/", 1)[1] for config in workspace.inputs["privateDnsZoneConfigs"]
     ]
-    assert named == list(ZONES["amlworkspace"])
+    assert named == list(PUBLIC.zones["amlworkspace"])
 
 
 def test_a_hub_team_can_own_the_zones():
-    recording = run("prod", models=[], network={"mode": "private", "privateDnsZones": False})
+    recording = run("prod", models=[], network={"mode": "private", "dns": {"zones": "policy"}})
     assert len(recording.of("network:PrivateEndpoint")) == 9
     assert not recording.of("PrivateZone")
     assert not recording.of("PrivateDnsZoneGroup")
