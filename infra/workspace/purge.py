@@ -14,6 +14,7 @@ import pulumi.dynamic
 from pulumi.dynamic import CreateResult, ReadResult
 
 from ml import resource_manager
+from ml.client import AzureMLError
 from ml.provider import Made, Props, Provider, say
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ class PurgeProvider(Provider):
     def read(self, id_: str, props: Props) -> ReadResult:
         """What is remembered: Azure has nothing to read."""
         return ReadResult(id_, dict(props), dict(props))
+
+    def _open(self, props: Props) -> Door:
+        """The door, without azure-ai-ml, whose import takes seconds: requests to ARM are all this needs."""
+        door = self._door(props)
+        if door is None:
+            raise AzureMLError("purge: what it is for isn't known")
+        return door
 
     def make(self, door: Door, inputs: Props) -> Made:
         """Not called: ``create`` needs no door."""
