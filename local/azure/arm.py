@@ -2,7 +2,7 @@
 
 Scope: api-version is required, ids ignore case and keep the spelling they were made with, parents must exist, long
 operations, ``If-Match`` and ``If-None-Match``, paging with ``$top`` and ``$skiptoken``, deletion of groups with all they
-hold. Locks (``lock.py``) are asked before. Omitted: moves, policies, roles (every signed-in caller may do everything), and
+hold. Locks (``lock.py``) and roles (``access``) are asked before, policies (``policy_rule``) by every write. Omitted: moves, and
 every resource type that no provider has: 501, by name.
 """
 
@@ -17,6 +17,7 @@ from local.azure.errors import ArmError, bad_request, conflict, not_found, unsup
 from local.azure.managed_identity import filled
 from local.azure.operation import PATH as OPERATION
 from local.azure.operation import present, with_state
+from local.azure.policy_rule.enforcement import Enforcement
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
 from local.azure.resource_type import Answer, Json, Record
 
@@ -71,6 +72,8 @@ class Arm:
         self._catalog = catalog
         self._operations = operations
         self._rules = Rules(azure, store, catalog, operations)
+        #: what policies say of writes
+        self.policies = Enforcement(azure, store)
 
     async def handle(self, call: Call) -> Answer:
         """Answers one request.
@@ -182,6 +185,7 @@ class Arm:
         merged = (kind.merge or merge)(old.body, body)
         if kind.merge_now:
             self._rules.check_writable(resource_id)
+            merged = self.policies.written(resource_id, merged, call.api_version)
             record = self._store.put(old.id, merged, by=call.principal_id or "")
             return self._written(call, kind, record, old)
         return await self._write(call, resource_id, kind, merged, old)
@@ -210,6 +214,7 @@ class Arm:
             for key, value in body.items()
             if key not in ("id", "name", "type", "systemData", "etag")
         }
+        body = self.policies.written(resource_id, body, call.api_version)
         if kind.prepare is not None:
             body = kind.prepare(self._azure, resource_id, body, old)
         if (identity := filled(self._azure, body.get("identity"), old)) is not None:
@@ -276,6 +281,8 @@ class Arm:
                 raise no_group(resource_id.name)
             return Answer(204)
         self._rules.check_conditions(call, record)
+        below = self._store.below(record.id) if self.policies.assignments() else []
+        self.policies.deleted([(parse(one.id), one.body) for one in [record, *below]])
         if kind.guard_delete is not None:
             kind.guard_delete(self._azure, record)
         if record.id.lower() in self._rules.writing:

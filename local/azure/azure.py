@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from local.azure.access.authorizer import Authorizer
     from local.azure.identity import Identity
+    from local.azure.policy_rule.compliance import Compliance
     from local.azure.resource_type import Answer, Json, Record, ResourceId
     from local.settings import LocalDir
 
@@ -152,6 +153,11 @@ class Azure(Protocol):
     @property
     def identity(self) -> Identity:
         """Signs and checks tokens."""
+        ...
+
+    @property
+    def compliance(self) -> Compliance:
+        """How what is there stands to the policies assigned."""
         ...
 
     @property

@@ -21,6 +21,7 @@ class ArmError(Exception):
         target: str | None = None,
         details: list[dict[str, Any]] | None = None,
         inner: str = "",
+        additional: list[dict[str, Any]] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(f"{code}: {message}")
@@ -30,6 +31,7 @@ class ArmError(Exception):
         self.target = target
         self.details = details or []
         self.inner = inner
+        self.additional = additional or []
         self.headers = headers or {}
 
     def body(self) -> dict[str, Any]:
@@ -39,6 +41,8 @@ class ArmError(Exception):
             error["target"] = self.target
         if self.details:
             error["details"] = self.details
+        if self.additional:
+            error["additionalInfo"] = self.additional
         if self.inner:
             error["innererror"] = {"code": self.inner}
         return {"error": error}

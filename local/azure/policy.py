@@ -1,8 +1,8 @@
 """Microsoft.Authorization/policyDefinitions and policySetDefinitions: what policies and initiatives say.
 
 Scope: custom definitions and sets of the subscription with their versions, a few of Azure's built-in definitions by their own
-ids, lists of both. Omitted: **none is evaluated**: an assigned policy refuses, changes and reports nothing; management
-groups, data policy manifests, all other built-in definitions and built-in sets: 501.
+ids, lists of both. What an assigned one does is in ``policy_rule``. Omitted: management groups, data policy manifests, all other
+built-in definitions and built-in sets: 501.
 
 Source: Microsoft Learn, "Azure Policy definition structure"; the built-in definitions as Azure/azure-policy has them.
 """
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from local.azure.errors import ArmError, bad_request, conflict, unsupported
 from local.azure.kept import given, need, one_of
 from local.azure.operation import present
+from local.azure.policy_rule import check
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType, Route
 
 if TYPE_CHECKING:
@@ -83,14 +84,14 @@ def _metadata(azure: Azure, body: Json, old: Record | None, by: str = "") -> Jso
     }
 
 
-def _check_rule(azure: Azure, properties: Json) -> None:
+def _check_rule(properties: Json) -> None:
     need(properties, "policyRule")
     rule = properties["policyRule"]
     if not isinstance(rule, dict) or "if" not in rule or not isinstance(rule.get("then"), dict):
         raise bad_request("A policy rule has 'if' and 'then'.", code="InvalidPolicyRule", target="policyRule")
     if not rule["then"].get("effect"):
         raise bad_request("The 'then' of a policy rule needs an effect.", code="InvalidPolicyRule")
-    del azure
+    check.check(properties)
 
 
 def _check_members(azure: Azure, properties: Json) -> None:
@@ -137,7 +138,7 @@ def _prepare(kind: str) -> Any:
         one_of(properties, "policyType", ("NotSpecified", "Custom"))
         version = resource_id.name if resource_id.type.lower() != kind.lower() else properties.get("version")
         if kind == DEFINITION:
-            _check_rule(azure, properties)
+            _check_rule(properties)
             properties = {"mode": "Indexed", **properties}
         else:
             _check_members(azure, properties)

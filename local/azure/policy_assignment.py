@@ -1,7 +1,8 @@
 """Microsoft.Authorization/policyAssignments, policyExemptions and variables: where policies hold, and where they don't.
 
 Scope: assignments and exemptions on the subscription, groups and resources, with Azure's references checked and its lists by
-scope; variables and their values. Omitted: **no policy is evaluated** (``policy.py``); management groups.
+scope; variables and their values. What assigned policies do is in ``policy_rule``. Omitted: management groups; variables are kept and
+read by no rule.
 
 Source: Microsoft Learn, "Azure Policy assignment structure", "Azure Policy exemption structure".
 """
@@ -16,6 +17,7 @@ from local.azure.errors import ArmError, bad_request
 from local.azure.kept import given, need, one_of
 from local.azure.operation import present
 from local.azure.policy import ASSIGNMENT, latest, refers_to
+from local.azure.policy_rule import check
 from local.azure.resource_id import parse
 from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, ResourceType
 from local.azure.resources import check_location
@@ -38,9 +40,9 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
     need(properties, "policyDefinitionId")
     one_of(properties, "enforcementMode", ("Default", "DoNotEnforce", "Enroll"))
     definition = refers_to(azure, str(properties["policyDefinitionId"]))
-    _check_parameters(
-        definition if isinstance(definition, dict) else definition.body["properties"], properties
-    )
+    defined: Json = definition if isinstance(definition, dict) else definition.body["properties"]
+    _check_parameters(defined, properties)
+    _check_identity(azure, defined, body)
     if (body.get("identity") or {}).get("type") not in (None, "None"):
         # An identity lives somewhere.
         check_location(body)
@@ -65,6 +67,27 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
         kept.pop(computed, None)
     rest = {key: body[key] for key in ("identity", "location") if body.get(key) is not None}
     return {**rest, "properties": kept}
+
+
+def _check_identity(azure: Azure, defined: Json, body: Json) -> None:
+    """What may change or deploy something does so with an identity of its own."""
+    members: list[Json] = defined.get("policyDefinitions") or []
+    each = [defined] if not members else []
+    for member in members:
+        try:
+            found = refers_to(azure, str(member["policyDefinitionId"]))
+        except ArmError:
+            continue
+        each.append(found if isinstance(found, dict) else found.body["properties"])
+    acting = {"modify": "Modify", "deployifnotexists": "DeployIfNotExists"}
+    kinds = {
+        acting[name] for one in each if "policyRule" in one for name in check.effects(one) if name in acting
+    }
+    if kinds and (body.get("identity") or {}).get("type") in (None, "None"):
+        raise bad_request(
+            f"Policy assignments must include a 'managed identity' when assigning '{min(kinds)}' policy definitions.",
+            code="ResourceIdentityRequired",
+        )
 
 
 def _check_parameters(definition: Json, properties: Json) -> None:

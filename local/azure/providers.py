@@ -18,6 +18,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.permission",
     "local.azure.policy",
     "local.azure.policy_assignment",
+    "local.azure.policy_insights",
     "local.azure.budget",
     "local.azure.managed_identity",
     "local.azure.graph",

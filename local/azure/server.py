@@ -33,6 +33,7 @@ from local.azure.child import LeashedChildren
 from local.azure.errors import ArmError
 from local.azure.fault_injection import FaultInjection
 from local.azure.operation import Operations
+from local.azure.policy_rule.compliance import Compliance
 from local.azure.resource_id import parse
 from local.azure.resource_type import Answer, Call
 from local.azure.storage_data import StorageData
@@ -84,6 +85,7 @@ class LocalAzure:
         )
         found_subscription(self.store)
         self.access = Authorizer(self, self.store, self.catalog)
+        self.compliance = Compliance(self, self.store, self.catalog)
         self.storage = StorageData(self.azurite, self.blobs, self.store, self.identity, self.access)
         arm = Arm(self, self.store, self.catalog, self.operations)
         health = {"service": "local-azure", "version": VERSION, "pid": os.getpid()}
