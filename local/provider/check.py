@@ -1,23 +1,27 @@
 """Check: which inputs a resource ends up with and what is wrong with them. Pure.
 
-Required properties, unknown properties and basic types are checked, nested ones too. Stricter than azure-native in one
-thing: it drops properties it doesn't know, here they are failures that name them.
+Required and unknown properties, basic types, lengths, ranges and patterns are checked, nested ones too, with azure-native's
+messages (its ``validateType``). Stricter in one thing: it drops properties it doesn't know, here they are failures that name
+them. As there, values of enumerations are Azure's to check, and a pattern that Go's regular expressions don't have
+(look-around, back-references) is no check.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from local.provider.names import CREATE_BEFORE_DELETE, Autonaming, auto_name, logical_name, remembered_name
-from local.provider.properties import UNKNOWN, Secret
+from local.provider.properties import UNKNOWN, Secret, plain
 from local.provider.wire import choose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from local.provider.facts import Facts, Properties, ResourceFact, Shape
+    from local.provider.facts import Facts, Limits, Properties, ResourceFact, Shape
 
 Json = dict[str, Any]
 
@@ -31,6 +35,11 @@ _WORDS = {
     "#": "object",
 }
 API_VERSION = "azureApiVersion"
+_LOCATION = (
+    ". Either set it explicitly or configure it with 'pulumi config set azure-native:location <value>'."
+)
+#: What RE2 doesn't have, so that azure-native doesn't check the pattern.
+_NOT_RE2 = re.compile(r"\(\?<?[=!]|\\[1-9]")
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,12 @@ def _object(
         path = f"{at}.{name}" if at else name
         if name in values:
             yield from _value(facts, prop.shape, values[name], path)
+            if prop.limits is not None:
+                yield from _limited(prop.limits, plain(values[name]), path)
         elif prop.required:
-            yield Failure(path, f"missing required property '{path}'")
+            yield Failure(
+                path, f"missing required property '{path}'{_LOCATION if path == 'location' else ''}"
+            )
     for name in values:
         if name not in properties:
             path = f"{at}.{name}" if at else name
@@ -133,6 +146,37 @@ def _scalar(shape: Shape, value: Any, path: str) -> Iterator[Failure]:
             yield _mistyped(path, shape, "a number")
         elif shape.kind == "i" and isinstance(value, float):
             yield Failure(path, f"'{path}' must be an integer but got {value}")
+
+
+def _limited(limits: Limits, value: Any, path: str) -> Iterator[Failure]:
+    if isinstance(value, str):
+        length = len(value.encode())
+        if length < limits.min_length:
+            text = f"'{path}' is too short ({length}): at least {limits.min_length} characters required"
+            yield Failure(path, text)
+        if limits.max_length is not None and length > limits.max_length:
+            text = f"'{path}' is too long ({length}): at most {limits.max_length} characters allowed"
+            yield Failure(path, text)
+        expression = pattern(limits.pattern)
+        if expression is not None and not expression.search(value):
+            yield Failure(path, f"'{path}' does not match expression '{limits.pattern}'")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        if limits.low is not None and value < limits.low:
+            yield Failure(path, f"'{path}' is too low ({value:f} < {limits.low:f})")
+        if limits.high is not None and value > limits.high:
+            yield Failure(path, f"'{path}' is too high ({value:f} > {limits.high:f})")
+
+
+@cache
+def pattern(text: str) -> re.Pattern[str] | None:
+    """An expression as azure-native reads it, or None where it can't and checks nothing."""
+    if not text or _NOT_RE2.search(text):
+        return None
+    try:
+        # RE2's classes are ASCII's, and its $ is the very end
+        return re.compile(re.sub(r"(?<!\\)\$$", r"\\Z", text), re.ASCII)
+    except re.error:
+        return None
 
 
 def _members(facts: Facts, shape: Shape, value: Json, path: str) -> Iterator[Failure]:

@@ -1,7 +1,9 @@
 """Diff: what changed between the old and the new inputs, and whether that replaces the resource. Pure.
 
-Only inputs are compared: what Azure adds to a response never shows. Locations are equal without case and spaces, ARM
-ids without case, and whether a value is secret doesn't matter. Inputs that start with ``__`` are the provider's own.
+Only inputs are compared: what Azure adds to a response never shows. Locations are equal without case and spaces, resource
+groups' names without case, and whether a value is secret doesn't matter. Inputs that start with ``__`` are the provider's
+own. As azure-native has it (``diff.go``): within a create-only object what is added or removed is an update, and so is a
+change of a create-only list. Not done: lists whose items have keys (``x-ms-identifiers``) are compared by position.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_ARM_ID = re.compile(r"/subscriptions/[^/]+/resourcegroups/[^/]+/providers/.+", re.IGNORECASE)
+_NEW_NAMES = {"Basic": "Base"}
+_NEW_TIERS = {"Paid": "Standard"}
 
 
 class Kind(Enum):
@@ -105,7 +108,7 @@ def _objects(
             continue
         if old is None or new is None:
             yield Change(path, Kind.ADD if old is None else Kind.DELETE, key in keys)
-        elif not (path == "location" and _same_location(old, new)):
+        elif not (at == "" and _equivalent(name, old, new)):
             yield from _values(keys, old, new, path, key)
 
 
@@ -113,16 +116,15 @@ def _values(keys: frozenset[str], old: Any, new: Any, path: str, key: str) -> It
     old, new = _open(old), _open(new)
     if isinstance(old, dict) and isinstance(new, dict):
         for change in _objects(keys, cast("Json", old), cast("Json", new), path + ".", key + "."):
-            # a create-only object is create-only all through
-            yield replace(change, replaces=True) if key in keys else change
+            yield replace(change, replaces=True) if key in keys and change.kind is Kind.UPDATE else change
     elif isinstance(old, list) and isinstance(new, list):
         olds, news = cast("list[Any]", old), cast("list[Any]", new)
         for index, (a, b) in enumerate(zip(olds, news, strict=False)):
             yield from _values(keys, a, b, f"{path}[{index}]", key + "[]")
         for index in range(len(olds), len(news)):
-            yield Change(f"{path}[{index}]", Kind.ADD, key in keys)
+            yield Change(f"{path}[{index}]", Kind.ADD, replaces=False)
         for index in range(len(news), len(olds)):
-            yield Change(f"{path}[{index}]", Kind.DELETE, key in keys)
+            yield Change(f"{path}[{index}]", Kind.DELETE, replaces=False)
     elif not _same(old, new):
         yield Change(path, Kind.UPDATE, key in keys)
 
@@ -133,12 +135,24 @@ def _open(value: Any) -> Any:
 
 def _same(old: Any, new: Any) -> bool:
     old, new = plain(old), plain(new)
-    if isinstance(old, str) and isinstance(new, str):
-        ids = _ARM_ID.fullmatch(old) and _ARM_ID.fullmatch(new)
-        return old == new or (ids is not None and old.lower() == new.lower())
     return type(old) is type(new) and old == new
 
 
-def _same_location(old: Any, new: Any) -> bool:
-    old, new = _open(old), _open(new)
-    return isinstance(old, str) and isinstance(new, str) and normal_location(old) == normal_location(new)
+def _equivalent(name: str, old: Any, new: Any) -> bool:
+    """Whether two values of a top-level input are the same to Azure."""
+    old, new = plain(old), plain(new)
+    if name == "sku" and isinstance(old, dict) and isinstance(new, dict):
+        return _cluster_sku(cast("Json", old)) == _cluster_sku(cast("Json", new))
+    if not isinstance(old, str) or not isinstance(new, str):
+        return False
+    if name == "location":
+        return normal_location(old) == normal_location(new)
+    return name == "resourceGroupName" and old.lower() == new.lower()
+
+
+def _cluster_sku(sku: Json) -> Json:
+    # AKS renamed its tiers (pulumi-azure-native#2600)
+    if set(sku) != {"name", "tier"}:
+        return sku
+    name, tier = sku["name"], sku["tier"]
+    return {"name": _NEW_NAMES.get(name, name), "tier": _NEW_TIERS.get(tier, tier)}

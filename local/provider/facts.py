@@ -8,7 +8,7 @@ and ``random``, ``copy`` or ``uuid``), ``replaces`` (inputs besides the path's t
 A property is written ``SHAPE[!][=CONSTANT][@PLACE]``. Shapes: ``s`` string, ``b`` boolean, ``i`` integer, ``n`` number,
 ``*`` anything, ``[X`` list, ``{X`` map, ``%`` list that is a map of empty objects on the wire, ``#type|#type`` objects.
 ``!`` is required. Places: ``a/b`` on the wire, ``properties`` short for ``properties/NAME``, ``path:x``, ``query:x``;
-without one, the SDK's name.
+without one, the SDK's name. ``limits`` has the lengths, ranges and patterns of inputs, by token or nested type.
 """
 
 from __future__ import annotations
@@ -44,6 +44,17 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a string or number may be."""
+
+    min_length: int = 0
+    max_length: int | None = None
+    low: float | None = None
+    high: float | None = None
+    pattern: str = ""
+
+
+@dataclass(frozen=True)
 class Property:
     """One property of a resource or nested type."""
 
@@ -55,6 +66,7 @@ class Property:
     location: str
     #: keys from the body's root (or the nested object's), or the one name of the path or query parameter
     at: tuple[str, ...]
+    limits: Limits | None = None
 
 
 Properties = dict[str, Property]
@@ -110,24 +122,27 @@ class Facts:
                     f"{token} is not among the {len(self.tokens)} resource types that the local azure-native provider "
                     f"knows. Add it (python -m local.provider.distil TYPES {token}, see docs/azure-native.md), or deploy it with the official Pulumi CLI."
                 )
-            self._resources[token] = _resource(token, entry)
+            self._resources[token] = _resource(token, entry, self._limits(token))
         return self._resources[token]
 
     def type(self, name: str) -> Properties:
         """The properties of a nested type."""
         if name not in self._types:
-            self._types[name] = _properties(self.table["types"][name])
+            self._types[name] = _properties(self.table["types"][name], self._limits(name))
         return self._types[name]
 
+    def _limits(self, name: str) -> Json:
+        return self.table["limits"].get(name, {})
 
-def _resource(token: str, entry: Json) -> ResourceFact:
+
+def _resource(token: str, entry: Json, limits: Json) -> ResourceFact:
     name = cast("list[str] | None", entry.get("autoName"))
     return ResourceFact(
         token=token,
         path=entry["path"],
         version=entry["version"],
-        inputs=_properties(entry["inputs"]),
-        outputs=_properties(entry["outputs"]),
+        inputs=_properties(entry["inputs"], limits),
+        outputs=_properties(entry["outputs"], {}),
         auto_name=(name[0], cast("NameStrategy", name[1])) if name else None,
         replaces=frozenset(entry.get("replaces", ())),
         containers=_paths(entry.get("containers", ())),
@@ -145,11 +160,11 @@ def _paths(texts: Any) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(text.split("/")) for text in texts)
 
 
-def _properties(table: Mapping[str, str]) -> Properties:
-    return {name: _property(name, text) for name, text in table.items()}
+def _properties(table: Mapping[str, str], limits: Mapping[str, Json]) -> Properties:
+    return {name: _property(name, text, limits.get(name)) for name, text in table.items()}
 
 
-def _property(name: str, text: str) -> Property:
+def _property(name: str, text: str, limits: Json | None) -> Property:
     match = _PROPERTY.fullmatch(text)
     if match is None:
         raise ValueError(f"facts.json: {name}: {text!r} is not in the notation of facts.py")
@@ -163,7 +178,23 @@ def _property(name: str, text: str) -> Property:
     elif place is not None:
         at = tuple(place.split("/"))
     return Property(
-        name, shape(match["shape"]), match["required"] is not None, match["constant"], location, at
+        name,
+        shape(match["shape"]),
+        match["required"] is not None,
+        match["constant"],
+        location,
+        at,
+        _limits(limits) if limits else None,
+    )
+
+
+def _limits(entry: Json) -> Limits:
+    return Limits(
+        entry.get("minLength", 0),
+        entry.get("maxLength"),
+        entry.get("minValue"),
+        entry.get("maxValue"),
+        entry.get("pattern", ""),
     )
 
 

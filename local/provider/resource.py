@@ -86,8 +86,11 @@ class Resources:
         if group not in self._group_locations:
             fact = self.facts.resource(_GROUP_TOKEN)
             address = wire.resource_id(fact, {"resourceGroupName": group}, self.subscription_id)
-            found = await self.client.get(address, fact.version)
-            if found is None:
+            try:
+                found = await self.client.get(address, fact.version)
+            except ArmRequestError:
+                return None  # whoever may not read the group has to name a location
+            if found is None or "location" not in found:
                 return None
             self._group_locations[group] = found["location"]
         return self._group_locations[group]

@@ -20,11 +20,11 @@ ACCOUNT = FACTS.resource("azure-native:storage:StorageAccount")
 SECRET = FACTS.resource("azure-native:keyvault:Secret")
 BLOBS = FACTS.resource("azure-native:storage:BlobServiceProperties")
 GROUP_PATH = "/subscriptions/s/resourcegroups/g"
-VAULT_PATH = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v"
+VAULT_PATH = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/vault"
 ACCOUNT_PATH = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a"
 VAULT_INPUTS = {
     "resourceGroupName": "g",
-    "vaultName": "v",
+    "vaultName": "vault",
     "location": "westeurope",
     "properties": {"tenantId": "t", "sku": {"family": "A", "name": "standard"}},
 }
@@ -46,13 +46,13 @@ def test_what_an_interrupted_create_made_is_found_by_its_inputs_once_azure_is_do
         async with serving() as (arm, client):
             resources = Resources(FACTS, client, "s")
             assert await resources.recover(VAULT, VAULT_INPUTS) is None
-            body = {"id": VAULT_PATH, "name": "v", "location": "westeurope"}
+            body = {"id": VAULT_PATH, "name": "vault", "location": "westeurope"}
             creating = body | {"properties": {"provisioningState": "Creating"}}
             arm.store[VAULT_PATH.lower()] = body | {"properties": {"provisioningState": "Succeeded"}}
             arm.script("GET", VAULT_PATH, (200, {}, creating), (200, {}, creating))
             found = await resources.recover(VAULT, VAULT_INPUTS | {"tags": {"owner": Secret("hidden")}})
             assert found is not None
-            assert (found[0], found[1]["name"]) == (VAULT_PATH, "v")
+            assert (found[0], found[1]["name"]) == (VAULT_PATH, "vault")
             assert not [request for request in arm.requests if request[0] != "GET"]
             # Gone while Azure was at work on it: there is nothing to take over.
             arm.script("GET", VAULT_PATH, (200, {}, creating), (404, {}, None))
@@ -66,13 +66,13 @@ def test_an_interrupted_create_that_failed_in_azure_is_reported_with_its_state()
         async with serving() as (arm, client):
             arm.store[VAULT_PATH.lower()] = {
                 "id": VAULT_PATH,
-                "name": "v",
+                "name": "vault",
                 "properties": {"provisioningState": "Failed"},
             }
             with pytest.raises(InitError, match="ended as Failed") as caught:
                 await Resources(FACTS, client, "s").recover(VAULT, VAULT_INPUTS)
             assert caught.value.resource_id == VAULT_PATH
-            assert caught.value.outputs["name"] == "v"
+            assert caught.value.outputs["name"] == "vault"
 
     asyncio.run(scenario())
 
@@ -147,12 +147,12 @@ def test_what_azure_accepted_and_then_failed_is_reported_with_its_state():
             )
             arm.script("GET", VAULT_PATH, (404, {}, None))
             arm.script(
-                "GET", VAULT_PATH, (200, {}, {"id": VAULT_PATH, "name": "v", "location": "westeurope"})
+                "GET", VAULT_PATH, (200, {}, {"id": VAULT_PATH, "name": "vault", "location": "westeurope"})
             )
             with pytest.raises(InitError, match="X: broke") as caught:
                 await Resources(FACTS, client, "s").create(VAULT, VAULT_INPUTS)
             assert caught.value.resource_id == VAULT_PATH
-            assert caught.value.outputs["name"] == "v"
+            assert caught.value.outputs["name"] == "vault"
 
     asyncio.run(scenario())
 
@@ -161,13 +161,13 @@ def test_a_create_whose_answers_are_all_lost_is_not_leaked():
     async def scenario():
         async with serving() as (arm, client):
             # Not there, then made by a PUT that answers with failures alone.
-            made = {"id": VAULT_PATH, "name": "v", "location": "westeurope"}
+            made = {"id": VAULT_PATH, "name": "vault", "location": "westeurope"}
             failed = (503, {}, {"error": {"code": "ServiceUnavailable", "message": "later"}})
             arm.script("PUT", VAULT_PATH, failed, failed, failed)
             arm.script("GET", VAULT_PATH, (404, {}, None), (200, {}, made))
             with pytest.raises(InitError, match="ServiceUnavailable: later") as caught:
                 await Resources(FACTS, client, "s").create(VAULT, VAULT_INPUTS)
-            assert (caught.value.resource_id, caught.value.outputs["name"]) == (VAULT_PATH, "v")
+            assert (caught.value.resource_id, caught.value.outputs["name"]) == (VAULT_PATH, "vault")
             # Not made: there is nothing to keep.
             arm.script("PUT", VAULT_PATH, failed, failed, failed)
             with pytest.raises(ArmRequestError, match="later"):
@@ -250,5 +250,5 @@ def test_a_vault_secret_is_deleted_on_the_data_plane():
     resources = Resources(FACTS, recorder, "s")
     asyncio.run(resources.delete(SECRET, f"{VAULT_PATH}/secrets/password", {}))
     assert recorder.deleted == [
-        ("https://v.vault.azure.net/secrets/password", "7.4", "https://vault.azure.net")
+        ("https://vault.vault.azure.net/secrets/password", "7.4", "https://vault.azure.net")
     ]

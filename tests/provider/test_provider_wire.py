@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.provider import check, wire
-from local.provider.facts import Facts, Properties, Shape
+from local.provider.facts import Facts, Limits, Properties, Shape
 
 FACTS = Facts.load()
 SUBSCRIPTION = "10ca1000-0000-4000-8000-000000000001"
@@ -41,6 +41,20 @@ def values(shape: Shape, depth: int) -> st.SearchStrategy[Any]:
     return scalars.get(shape.kind, words)
 
 
+def limited(limits: Limits) -> st.SearchStrategy[Any]:
+    """Strings and numbers within limits; a pattern that nobody checks is no limit."""
+    if limits.low is not None or limits.high is not None:
+        low = int(limits.low or 0)
+        return st.integers(low, int(limits.high) if limits.high is not None else low + 99)
+    pattern = check.pattern(limits.pattern)
+    least, most = limits.min_length, limits.max_length or limits.min_length + 6
+    if pattern is None:
+        return st.text("abcdefgh", min_size=least, max_size=most)
+    return st.from_regex(pattern, alphabet=st.characters(codec="ascii")).filter(
+        lambda v: least <= len(v) <= most
+    )
+
+
 def objects(properties: Properties, depth: int) -> st.SearchStrategy[dict[str, Any]]:
     required: dict[str, st.SearchStrategy[Any]] = {}
     optional: dict[str, st.SearchStrategy[Any]] = {}
@@ -49,7 +63,7 @@ def objects(properties: Properties, depth: int) -> st.SearchStrategy[dict[str, A
         if prop.constant is not None:
             target[name] = st.just(prop.constant)
         elif depth > 0 or prop.required or prop.shape.kind in "sbin":
-            target[name] = values(prop.shape, depth)
+            target[name] = limited(prop.limits) if prop.limits else values(prop.shape, depth)
     return st.fixed_dictionaries(required, optional=optional)
 
 

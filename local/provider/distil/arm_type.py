@@ -21,6 +21,8 @@ Json = dict[str, Any]
 
 _ROOT = "generated"
 _REQUIRED, _READ_ONLY = 1, 2
+#: What these types say for ``format: uuid``, which azure-native doesn't check.
+_UUID = "^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
 
 
 class UnknownArmTypeError(LookupError):
@@ -137,6 +139,8 @@ class WireType:
     @property
     def limits(self) -> Json:
         """Lengths, ranges and patterns of a string or number, in the type's own words."""
+        if self.kind not in ("StringType", "IntegerType") or self.node.get("pattern") == _UUID:
+            return {}
         keys = ("minLength", "maxLength", "minValue", "maxValue", "pattern")
         return {key: self.node[key] for key in keys if key in self.node}
 

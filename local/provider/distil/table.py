@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,15 +70,14 @@ def _resource(library: Library, token: Token, hint: str, distillery: Distillery,
     parameters.pop("subscriptionId", None)
     places, wires = _places(token, body, [n for n in names if n not in parameters], distillery)
     inputs = {
-        name: text + (f"@path:{parameters[name]}" if name in parameters else places[name])
+        name: _required(text, name in parameters or (name == "location" and _requires(body, name)))
+        + (f"@path:{parameters[name]}" if name in parameters else places[name])
         for name, text in distillery.properties(token.arguments, token.module, wires).items()
     }
     auto = rule.auto_name(path)
     location = {"location"} if "location" in names and token.text not in rule.MOVABLE else set[str]()
     found: Json = {name: w.limits for name, w in wires.items() if name in names and w.limits}
-    leaf = next((n for n, p in parameters.items() if path.endswith(f"{{{p}}}")), None)
-    if leaf is not None and "name" in body.properties and body.properties["name"].limits:
-        found[leaf] = body.properties["name"].limits
+    found |= _name_limits(library, published.name, version, path, parameters)
     if found:
         limits[token.text] = found
     fact: Json = {
@@ -85,13 +85,28 @@ def _resource(library: Library, token: Token, hint: str, distillery: Distillery,
         "version": version,
         "autoName": [_sdk_name(auto[0], names), auto[1]] if auto else None,
         "replaces": sorted({*rule.REPLACING.get(token.text, ()), *location}),
-        "containers": ["properties"] if _needs_properties(body) else None,
+        "containers": ["properties"] if _requires(body, "properties") else None,
         "singleton": rule.SINGLETONS.get(token.text) or (token.text in rule.SINGLETONS),
         "maintained": _maintained(token, inputs, distillery),
         "restored": rule.RESTORED.get(token.text),
     }
     outputs = _outputs(token, body, inputs, distillery)
     return {key: value for key, value in fact.items() if value} | {"inputs": inputs, "outputs": outputs}
+
+
+def _name_limits(library: Library, name: str, version: str, path: str, parameters: Mapping[str, str]) -> Json:
+    """What the names in a path may be: the type's own and those of the types that it is in."""
+    found: Json = {}
+    namespace, *segments = name.split("/")
+    sdk_names = {parameter: sdk_name for sdk_name, parameter in parameters.items()}
+    given = path.rsplit("/providers/", maxsplit=1)[-1].split("/")[2::2]
+    for depth, parameter in enumerate(given, start=1):
+        holder = "/".join((namespace, *segments[:depth]))
+        with suppress(UnknownArmTypeError):
+            limits = library.resource_type(holder, version).body.properties["name"].limits
+            if limits and parameter.strip("{}") in sdk_names:
+                found[sdk_names[parameter.strip("{}")]] = limits
+    return found
 
 
 def _published(library: Library, token: Token, hint: str, version: str) -> ResourceType:
@@ -171,8 +186,13 @@ def _outputs(token: Token, body: WireType, inputs: dict[str, str], distillery: D
     }
 
 
-def _needs_properties(body: WireType) -> bool:
-    return "properties" in body.properties and body.required("properties")
+def _requires(body: WireType, name: str) -> bool:
+    return name in body.properties and body.required(name)
+
+
+def _required(text: str, required: bool) -> str:
+    # the SDK has names and locations optional, as they may be filled in; Azure hasn't
+    return text + "!" if required and "!" not in text else text
 
 
 def _maintained(token: Token, inputs: dict[str, str], distillery: Distillery) -> list[str]:
