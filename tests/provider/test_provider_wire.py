@@ -47,7 +47,8 @@ def limited(limits: Limits) -> st.SearchStrategy[Any]:
         low = int(limits.low or 0)
         return st.integers(low, int(limits.high) if limits.high is not None else low + 99)
     pattern = check.pattern(limits.pattern)
-    least, most = limits.min_length, limits.max_length or limits.min_length + 6
+    # a name of no length is in no path, whatever its pattern says
+    least, most = max(1, limits.min_length), limits.max_length or limits.min_length + 6
     if pattern is None:
         return st.text("abcdefgh", min_size=least, max_size=most)
     return st.from_regex(pattern, alphabet=st.characters(codec="ascii")).filter(
