@@ -18,7 +18,7 @@ ProjectLabel = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{0,5}$")
 
 
 class WorkspaceConfig(Section):
-    """``mlops:workspace``."""
+    """``mlops:workspace``: what kind of workspace it is, and who it acts as."""
 
     kind: Literal["default", "hub", "project"] = setting(
         "default",

@@ -29,7 +29,7 @@ KEY_NAME = "platform"
 
 
 class EncryptionConfig(Section):
-    """``mlops:encryption``."""
+    """``mlops:encryption``: whose keys data is encrypted with."""
 
     keys: Literal["microsoft", "customer"] = setting(
         "microsoft",
