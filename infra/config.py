@@ -19,6 +19,7 @@ from infra.access.grant import AccessConfig
 from infra.cloud import CLOUDS, Cloud, CloudName, environment_mistake
 from infra.compute.compute import ComputeConfig
 from infra.events.retraining import RetrainingConfig
+from infra.events.target import EventsConfig, unreachable
 from infra.network.config import NetworkConfig, network_mistakes
 from infra.observability.log_analytics import ObservabilityConfig
 from infra.profile import Profile, filled
@@ -112,6 +113,7 @@ class StackConfig(Section):
     observability: ObservabilityConfig = ObservabilityConfig()
     compute: ComputeConfig = ComputeConfig()
     access: AccessConfig = AccessConfig()
+    events: EventsConfig = EventsConfig()
     retraining: RetrainingConfig = RetrainingConfig()
     endpoint_auth: EndpointAuth | None = setting(
         None,
@@ -243,6 +245,8 @@ def _mistakes(config: StackConfig) -> list[str]:
         purge_protection=config.vault.purge_protection,
         registry_sku=config.registry.sku,
     )
+    if not config.network.public_access:
+        found += unreachable(config.events)
     own = set(names.tags(project="", environment="", owner="", cost_center="", more={}))
     found += [
         f"tags.{tag}: the platform sets this tag itself, so it would have no effect; "

@@ -79,6 +79,11 @@ class Names:
         return self._hyphenated("evgt")
 
     @property
+    def service_bus(self) -> str:
+        """6-50 letters, digits, hyphens, unique in the world."""
+        return self._hyphenated("sbns")
+
+    @property
     def virtual_network(self) -> str:
         """2-64 characters."""
         return self._hyphenated("vnet")

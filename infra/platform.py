@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.data.asset import Data, DataAsset
+from infra.events.subscription import Topic  # noqa: TC001
 from infra.phase.compute import compose_compute
 from infra.phase.data import compose_data
 from infra.phase.foundation import compose_foundation
@@ -53,7 +54,7 @@ class Platform(pulumi.ComponentResource):
     endpoint_auth: str | None
     breach_queue_name: pulumi.Output[str]
     model_queue_name: pulumi.Output[str]
-    event_topic_name: pulumi.Output[str]
+    event_topic: Topic
     storage_id: pulumi.Output[str]
     storage_name: pulumi.Output[str]
     lake_id: pulumi.Output[str]
@@ -101,7 +102,7 @@ class Platform(pulumi.ComponentResource):
         self.endpoint_auth = config.endpoint_auth
         self.breach_queue_name = watching.events.breach_queue_name
         self.model_queue_name = watching.events.model_queue_name
-        self.event_topic_name = watching.events.topic_name
+        self.event_topic = watching.events.topic
         self.register_outputs(
             {
                 "resourceGroupName": self.resource_group_name,

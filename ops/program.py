@@ -13,7 +13,8 @@ import pulumi
 
 from infra import config as stack_config
 from infra.alias import without_api_versions
-from infra.events.retraining import Retraining, RetrainingInputs
+from infra.events.logic_app import LogicAppInputs
+from infra.events.retraining import Retraining
 from infra.platform import DataAsset, Platform
 from ml import spec as model_spec
 from ml.served_model import PlatformInputs, ServedModel
@@ -94,8 +95,8 @@ def main() -> None:
     }
 
     if config.retraining.start != "none":
-        loop = RetrainingInputs(
-            **{field.name: getattr(platform, field.name) for field in dataclasses.fields(RetrainingInputs)}
+        loop = LogicAppInputs(
+            **{field.name: getattr(platform, field.name) for field in dataclasses.fields(LogicAppInputs)}
         )
         for model, spec in specs.items():
             Retraining(

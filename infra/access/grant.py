@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from infra.access.identity import Purpose
 
 PrincipalType = Literal["User", "Group", "ServicePrincipal"]
-Target = Literal["storage", "lake", "vault", "registry", "insights", "workspace", "claims"]
+Target = Literal[
+    "storage", "lake", "vault", "registry", "insights", "workspace", "claims", "dead-letters", "service-bus"
+]
 
 
 class Role(Enum):
@@ -38,6 +40,7 @@ class Role(Enum):
     STORAGE_BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
     STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR = "69566ab7-960f-475b-8e7c-b3118f30c6bd"
     STORAGE_QUEUE_DATA_MESSAGE_SENDER = "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a"
+    SERVICE_BUS_DATA_SENDER = "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39"
     KEY_VAULT_CONTRIBUTOR = "f25e0fa2-a7c8-4377-a976-54943a77a395"
     KEY_VAULT_ADMINISTRATOR = "00482a5a-887f-4fb3-b363-3b7fe8e74483"
     KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER = "e147488a-f6f5-4113-8e2d-b22465e65bf6"
@@ -81,7 +84,7 @@ IDENTITY_ROLES: dict[Purpose, tuple[tuple[Role, Target], ...]] = {
 }
 
 #: What starting a retraining needs. No built-in role submits jobs with less.
-RETRAINING_ROLES: dict[Literal["job", "github"], tuple[tuple[Role, Target], ...]] = {
+RETRAINING_ROLES: dict[Literal["job", "github", "azureDevOps"], tuple[tuple[Role, Target], ...]] = {
     "job": (
         # A job on serverless compute has its data as whoever submits it (Microsoft Learn, "Model training on serverless
         # compute"): it reads data from the lake, and writes models. The claims are in the same account.
@@ -93,6 +96,8 @@ RETRAINING_ROLES: dict[Literal["job", "github"], tuple[tuple[Role, Target], ...]
         (Role.STORAGE_BLOB_DATA_CONTRIBUTOR, "claims"),
         (Role.KEY_VAULT_SECRETS_USER, "vault"),
     ),
+    # Azure DevOps takes the identity itself, unless there is a token: `infra/events/logic_app.py` adds the vault then.
+    "azureDevOps": ((Role.STORAGE_BLOB_DATA_CONTRIBUTOR, "claims"),),
 }
 
 #: Whoever deploys writes model and data files as themselves: datastores hold no keys.

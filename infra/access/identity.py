@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from infra.scope import Scope
 
 #: ``workspace`` runs the service, ``compute`` the jobs, ``endpoint`` the deployments, ``events`` delivers events,
-#: ``retraining`` starts retrainings.
-Purpose = Literal["workspace", "compute", "endpoint", "events", "retraining"]
+#: ``retraining`` starts retrainings, ``starter`` what an event starts, ``teller`` tells Teams of alerts.
+Purpose = Literal["workspace", "compute", "endpoint", "events", "retraining", "starter", "teller"]
 #: Those that every platform has.
 PURPOSES: tuple[Purpose, ...] = ("workspace", "compute", "endpoint", "events")
 

@@ -1,58 +1,42 @@
 """The loop: a Logic App that starts a retraining when a model's monitor breaches.
 
 The monitor's event comes by a subscription of its own, beside the queue ``monitor-breaches``. The Logic App acts as an
-identity of its own; what it does is in ``retraining_workflow.py``. Its callback URL starts it, so it is a secret: only
-Event Grid is given it.
+identity of its own; what it does is in ``retraining_workflow.py``.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pulumi
-from pulumi_azure_native import eventgrid, logic, managedidentity, storage
-from pydantic import AfterValidator, model_validator
+from pydantic import model_validator
 
 from infra import names
-from infra.access.grant import RETRAINING_ROLES, Access, Grant
+from infra.access.grant import RETRAINING_ROLES, Role
 from infra.events import retraining_workflow
+from infra.events.logic_app import LogicAppInputs, Plan, logic_app
+from infra.events.purpose import MONITOR_BREACHED
 from infra.events.retraining_start import Loop
+from infra.events.secret_name import SecretName  # noqa: TC001 (pydantic reads it)
+from infra.events.start import REPOSITORY, AzureDevOps, secret_url
 from infra.section import Section, setting
 
 if TYPE_CHECKING:
-    from infra.access.grant import Target
+    from infra.access.grant import Target as Holding
     from infra.events.retraining_start import Start
-    from infra.scope import Scope
-
-_RUN_STATUS = "Microsoft.MachineLearningServices.RunStatusChanged"
-
-
-def _secret_name(text: str) -> str:
-    if not re.fullmatch(r"[0-9A-Za-z-]{1,127}", text):
-        # Not shown: it may be the token itself, which has underscores.
-        raise ValueError(
-            "no secret of a key vault can have this name, so no token could be read; write the secret's name, 1 to 127 "
-            "letters, digits and hyphens, and put the token itself into the vault"
-        )
-    return text
-
-
-SecretName = Annotated[str, AfterValidator(_secret_name)]
 
 
 class RetrainingConfig(Section):
     """``mlops:retraining``: what a monitor's breach starts."""
 
-    start: Literal["none", "job", "github"] = setting(
+    start: Literal["none", "job", "github", "azureDevOps"] = setting(
         "none",
         breaks="it decides what a monitor's breach starts",
-        write="job for an Azure ML job, github for a repository's workflow, none for nothing",
+        write="job for an Azure ML job, github for a repository's workflow, azureDevOps for a pipeline's run, none for nothing",
     )
     repository: str | None = setting(
         None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}$",
+        pattern=REPOSITORY,
         breaks="GitHub is told of the breach in a repository",
         write="OWNER/NAME",
     )
@@ -61,6 +45,11 @@ class RetrainingConfig(Section):
         breaks="GitHub's token is read from a secret of the platform's key vault",
         write="the secret's name, 1 to 127 letters, digits and hyphens, never the token",
     )
+    azure_dev_ops: AzureDevOps | None = setting(
+        None,
+        breaks="it says which pipeline a breach starts",
+        write="a mapping with organization, project and pipeline",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> RetrainingConfig:
@@ -68,21 +57,15 @@ class RetrainingConfig(Section):
             raise ValueError(
                 "start is github and there is no repository to tell of a breach; write repository: OWNER/NAME"
             )
+        if self.start == "azureDevOps" and self.azure_dev_ops is None:
+            raise ValueError(
+                "start is azureDevOps and there is no pipeline to run; write azureDevOps with organization, project and pipeline"
+            )
+        if self.start != "azureDevOps" and self.azure_dev_ops is not None:
+            raise ValueError(
+                f"azureDevOps has no effect while start is {self.start}; write start: azureDevOps, or remove it"
+            )
         return self
-
-
-@dataclass(frozen=True)
-class RetrainingInputs:
-    """What the loop needs of the platform; ``infra.platform.Platform`` has attributes of these names."""
-
-    scope: Scope
-    workspace_id: pulumi.Output[str]
-    storage_id: pulumi.Output[str]
-    lake_id: pulumi.Output[str]
-    storage_name: pulumi.Output[str]
-    vault_id: pulumi.Output[str]
-    key_vault_name: pulumi.Output[str]
-    event_topic_name: pulumi.Output[str]
 
 
 class Retraining(pulumi.ComponentResource):
@@ -96,7 +79,7 @@ class Retraining(pulumi.ComponentResource):
         config: RetrainingConfig,
         start: Start,
         *,
-        platform: RetrainingInputs,
+        platform: LogicAppInputs,
         model: str,
         monitor: pulumi.Output[str],
         schedule: pulumi.Input[str | None],
@@ -117,110 +100,49 @@ class Retraining(pulumi.ComponentResource):
             opts: the usual options.
         """
         super().__init__("mlops:infra:Retraining", name, None, opts)
-        scope = platform.scope
-        child = pulumi.ResourceOptions(parent=self)
-        identity = managedidentity.UserAssignedIdentity(
-            f"{name}-identity",
-            resource_group_name=scope.resource_group_name,
-            location=scope.location,
-            resource_name_=scope.named(lambda known: known.identity(f"retraining-{model}")),
-            tags=scope.tags,
-            opts=child,
+        devops = config.azure_dev_ops
+        secret = (
+            config.token_secret if start == "github" else devops.token_secret if devops is not None else None
         )
-        claims = storage.BlobContainer(
-            f"{name}-claims",
-            resource_group_name=scope.resource_group_name,
-            account_name=platform.storage_name,
-            container_name=names.claims_container(model),
-            public_access=storage.PublicAccess.NONE,
-            opts=child,
-        )
-        targets: dict[Target, pulumi.Output[str]] = {
-            "claims": claims.id,
-            "storage": platform.storage_id,
-            "lake": platform.lake_id,
-            "workspace": platform.workspace_id,
-            "vault": platform.vault_id,
-        }
-        access = Access(
-            f"{name}-access",
-            [
-                Grant("retraining", "ServicePrincipal", role, target)
-                for role, target in RETRAINING_ROLES[start]
-            ],
-            principals={"retraining": identity.principal_id},
-            targets=targets,
-            opts=child,
-        )
-        workflow = logic.Workflow(
-            f"{name}-logic-app",
-            resource_group_name=scope.resource_group_name,
-            location=scope.location,
-            workflow_name=scope.named(lambda known: known.logic_app(model)),
-            identity=logic.ManagedServiceIdentityArgs(
-                type=logic.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id]
+        roles: tuple[tuple[Role, Holding], ...] = RETRAINING_ROLES[start]
+        if start == "azureDevOps" and secret is not None:
+            roles = (*roles, (Role.KEY_VAULT_SECRETS_USER, "vault"))
+        stack = pulumi.get_stack()
+
+        def define(known: dict[str, str]) -> dict[str, object]:
+            loop = Loop(
+                model=model,
+                monitor=known["monitor"],
+                schedule=known["schedule"] or "",
+                workspace_id=known["workspace_id"],
+                claims=known["claims"],
+                identity_id=known["identity_id"],
+                cool_down_minutes=round(cool_down_hours * 60),
+                stack=stack,
+                repository=config.repository or "",
+                token=secret_url(known["vault"], secret) if secret is not None else "",
+                organization=devops.organization if devops is not None else "",
+                project=devops.project if devops is not None else "",
+                pipeline=str(devops.pipeline) if devops is not None else "",
+                branch=devops.branch if devops is not None else "",
+            )
+            return retraining_workflow.definition(loop, start)
+
+        workflow = logic_app(
+            name,
+            Plan(
+                holder="retraining",
+                identity=f"retraining-{model}",
+                app=model,
+                container=names.claims_container(model),
+                subscription=f"retraining-{model}",
+                purpose=MONITOR_BREACHED,
+                roles=roles,
             ),
-            state=logic.WorkflowState.ENABLED,
-            definition=pulumi.Output.all(
-                monitor=monitor,
-                schedule=schedule,
-                workspace_id=platform.workspace_id,
-                account=platform.storage_name,
-                container=claims.name,
-                identity_id=access.after(identity.id, ["retraining"]),
-                vault=platform.key_vault_name,
-            ).apply(
-                lambda known: retraining_workflow.definition(
-                    Loop(
-                        model=model,
-                        monitor=known["monitor"],
-                        schedule=known["schedule"] or "",
-                        workspace_id=known["workspace_id"],
-                        claims=f"https://{known['account']}.blob.core.windows.net/{known['container']}",
-                        identity_id=known["identity_id"],
-                        cool_down_minutes=round(cool_down_hours * 60),
-                        stack=pulumi.get_stack(),
-                        repository=config.repository or "",
-                        token=f"https://{known['vault']}.vault.azure.net/secrets/{config.token_secret}",
-                    ),
-                    start,
-                )
-            ),
-            tags=scope.tags,
-            opts=child,
-        )
-        callback = logic.list_workflow_trigger_callback_url_output(
-            resource_group_name=scope.resource_group_name,
-            workflow_name=workflow.name,
-            trigger_name=retraining_workflow.TRIGGER,
-        )
-        eventgrid.SystemTopicEventSubscription(
-            f"{name}-subscription",
-            resource_group_name=scope.resource_group_name,
-            system_topic_name=platform.event_topic_name,
-            event_subscription_name=f"retraining-{model}",
-            event_delivery_schema=eventgrid.EventDeliverySchema.EVENT_GRID_SCHEMA,
-            destination=eventgrid.WebHookEventSubscriptionDestinationArgs(
-                endpoint_type="WebHook",
-                endpoint_url=pulumi.Output.secret(callback.value),
-                max_events_per_batch=1,
-                preferred_batch_size_in_kilobytes=64,
-            ),
-            filter=eventgrid.EventSubscriptionFilterArgs(
-                included_event_types=[_RUN_STATUS],
-                # The Logic App itself looks whether it is its own monitor's.
-                advanced_filters=[
-                    eventgrid.StringContainsAdvancedFilterArgs(
-                        operator_type="StringContains",
-                        key=f"data.RunTags.{retraining_workflow.BREACH_TAG}",
-                        values=[retraining_workflow.BREACH_TEXT],
-                    )
-                ],
-            ),
-            retry_policy=eventgrid.RetryPolicyArgs(
-                max_delivery_attempts=30, event_time_to_live_in_minutes=1440
-            ),
-            opts=child,
+            define,
+            {"monitor": monitor, "schedule": schedule},
+            platform=platform,
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.logic_app_name = workflow.name
         self.register_outputs({"logicAppName": self.logic_app_name})

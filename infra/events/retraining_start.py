@@ -1,7 +1,6 @@
-"""How a retraining is started: as a job of Azure ML, or by an event to a GitHub repository. Pure.
+"""How a retraining is started: as a job of Azure ML, or through GitHub or Azure DevOps. Pure.
 
-Sources: Microsoft Learn, "Jobs - Create Or Update" (Azure ML's REST API), "Get Secret" (Key Vault's); GitHub REST API,
-"Create a repository dispatch event".
+Source: Microsoft Learn, "Jobs - Create Or Update" (Azure ML's REST API); the others' are in ``start.py``.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.events.start import MACHINE_LEARNING, azure_devops_actions, github_actions
 from infra.events.workflow_action import (
     BROKEN,
     OK,
@@ -18,16 +18,13 @@ from infra.events.workflow_action import (
     compose,
     http,
     increment,
-    secured,
     set_variable,
 )
 
-Start = Literal["job", "github"]
+Start = Literal["job", "github", "azureDevOps"]
 
 #: The event that GitHub's workflows listen for (``on: repository_dispatch``).
 EVENT_TYPE = "model-monitor-breached"
-_MACHINE_LEARNING = "2025-12-01"
-_KEY_VAULT = "7.4"
 #: Whoever needs more attempts has something to repair first.
 _ATTEMPTS = 20
 _FREE = "a name is free"
@@ -50,18 +47,23 @@ class Loop:
     #: the id of the user-assigned identity that everything is done as
     identity_id: str
     cool_down_minutes: int
-    #: the stack that the repository's workflow retrains (``github``)
+    #: the stack that the repository's workflow or pipeline retrains (``github``, ``azureDevOps``)
     stack: str = ""
     #: ``OWNER/NAME`` (``github``)
     repository: str = ""
-    #: the URL of the secret with GitHub's token (``github``)
+    #: the URL of the secret with the token (``github``; ``azureDevOps`` where the identity doesn't do)
     token: str = ""
+    #: where the pipeline is (``azureDevOps``)
+    organization: str = ""
+    project: str = ""
+    pipeline: str = ""
+    branch: str = ""
 
 
 def job_actions(loop: Loop) -> Json:
     """Submits the schedule's job under the first name of its lineage that is free: the next attempt after failed ones."""
     workspace = "https://management.azure.com@{parameters('workspaceId')}"
-    version = {"api-version": _MACHINE_LEARNING}
+    version = {"api-version": MACHINE_LEARNING}
     schedule = f"{workspace}/schedules/@{{parameters('schedule')}}"
     job = f"{workspace}/jobs/@{{outputs('Prefix')}}-@{{variables('attempt')}}"
     name = "concat(outputs('Prefix'), '-', variables('attempt'))"
@@ -108,37 +110,34 @@ def job_actions(loop: Loop) -> Json:
     }  # fmt: skip
 
 
-def github_actions(loop: Loop) -> Json:
-    """Sends a repository the event; the token is neither in the history nor in messages."""
-    token = http(
-        "GET",
-        "@{parameters('token')}",
-        identity_id=loop.identity_id,
-        queries={"api-version": _KEY_VAULT},
-        audience="https://vault.azure.net",
-    )
-    dispatch = http(
-        "POST",
-        "https://api.github.com/repos/@{parameters('repository')}/dispatches",
-        identity_id=None,
-        headers={
-            "Accept": "application/vnd.github+json",
-            "Authorization": "Bearer @{body('Get_token')?['value']}",
-            "X-GitHub-Api-Version": "2022-11-28",
-        },
-        body={
-            "event_type": EVENT_TYPE,
-            "client_payload": {
-                "model": "@parameters('model')",
-                "stack": "@parameters('stack')",
+def steps(loop: Loop, start: Start) -> tuple[str, ...]:
+    """The requests of a start, in their order: a failure is told by their codes."""
+    match start:
+        case "job":
+            return ("Get_schedule", "Find_attempt", "Submit_job")
+        case "github":
+            return ("Get_token", "Dispatch")
+        case "azureDevOps":
+            return ("Get_token", "Run_pipeline") if loop.token else ("Run_pipeline",)
+
+
+def actions(loop: Loop, start: Start) -> Json:
+    """What starts the retraining; the token is neither in the history nor in messages."""
+    told = {
+        "model": "@parameters('model')",
+        "stack": "@parameters('stack')",
+    }
+    match start:
+        case "job":
+            return job_actions(loop)
+        case "github":
+            payload = {
+                **told,
                 "monitor": "@parameters('monitor')",
                 "run": "@outputs('Event')['run']",
                 "event": "@outputs('Event')['id']",
-            },
-        },
-    )
-    return {
-        "Get_token": token | secured("outputs"),
-        "Dispatch": dispatch | secured("inputs") | after("Get_token"),
-        "Dispatched": set_variable("state", "dispatched") | after("Dispatch"),
-    }
+            }
+            return github_actions(loop.identity_id, EVENT_TYPE, payload)
+        case "azureDevOps":
+            # The pipeline declares these (`.azuredevops/retrain.yml`); Azure DevOps refuses others.
+            return azure_devops_actions(loop.identity_id, told, token=bool(loop.token))

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.diagnostic import Diagnostics, storage_targets
-from infra.events.system_topic import Events
+from infra.events.logic_app import LogicAppInputs
+from infra.events.starter import Starter
+from infra.events.system_topic import Events, Sources
 
 if TYPE_CHECKING:
     from infra.phase.foundation import Foundation
@@ -23,18 +25,46 @@ class Watching:
 
 def compose_watching(ground: Ground, foundation: Foundation, centre: Centre) -> Watching:
     """Events to queues; logs and metrics of everything to Log Analytics."""
+    config = ground.config.events
     events = Events(
         ground.called("events"),
+        config,
         scope=ground.scope,
-        workspace_id=centre.id,
-        storage_id=foundation.storage.account_id,
-        storage_name=foundation.storage.account_name,
-        identity_id=foundation.identity_id("events"),
+        sources=Sources(
+            workspace_id=centre.id,
+            storage_id=foundation.storage.account_id,
+            storage_name=foundation.storage.account_name,
+            identity_id=foundation.identity_id("events"),
+            principal_id=foundation.identity.principal_ids["events"],
+        ),
         opts=ground.child,
     )
+    for purpose, target in config.targets():
+        if target.start is not None:
+            Starter(
+                ground.called(f"on-{target.name}"),
+                target,
+                target.start,
+                purpose,
+                platform=_inputs(ground, foundation, centre, events),
+                opts=ground.child,
+            )
     if ground.config.observability.diagnostics:
         _diagnostics(ground, foundation, centre, events)
     return Watching(events)
+
+
+def _inputs(ground: Ground, foundation: Foundation, centre: Centre, events: Events) -> LogicAppInputs:
+    return LogicAppInputs(
+        scope=ground.scope,
+        workspace_id=centre.id,
+        storage_id=foundation.storage.account_id,
+        lake_id=foundation.storage.lake_id,
+        storage_name=foundation.storage.account_name,
+        vault_id=foundation.vault.id,
+        key_vault_name=foundation.vault.vault_name,
+        event_topic=events.topic,
+    )
 
 
 def _diagnostics(ground: Ground, foundation: Foundation, centre: Centre, events: Events) -> None:

@@ -110,6 +110,16 @@ NAMED = {
         "eventSubscriptionName",
         r"[a-zA-Z0-9-]{3,64}",
     ),
+    "azure-native:servicebus:Namespace": (
+        "Microsoft.ServiceBus/namespaces",
+        "namespaceName",
+        r"[a-zA-Z](?!.*(-sb|-mgmt)$)[a-zA-Z0-9-]{4,48}[a-zA-Z0-9]",
+    ),
+    "azure-native:servicebus:Queue": (
+        "Microsoft.ServiceBus/namespaces/queues",
+        "queueName",
+        r"[a-zA-Z0-9][\w./-]{0,258}",
+    ),
     "azure-native:network:VirtualNetwork": (
         "Microsoft.Network/virtualNetworks",
         "virtualNetworkName",

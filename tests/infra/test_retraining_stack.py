@@ -11,7 +11,9 @@ import json, os
 import pulumi
 from pulumi_azure_native import eventgrid
 from infra.names import Names
-from infra.events.retraining import Retraining, RetrainingConfig, RetrainingInputs
+from infra.events.logic_app import LogicAppInputs
+from infra.events.retraining import Retraining, RetrainingConfig
+from infra.events.subscription import Topic
 from infra.scope import Scope
 
 given = {key: pulumi.Output.from_input(text) for key, text in json.loads(os.environ["LOOP_PLATFORM"]).items()}
@@ -30,7 +32,9 @@ Retraining(
     "tiny-retraining",
     config,
     config.start,
-    platform=RetrainingInputs(scope=scope, event_topic_name=topic.name, **given),
+    platform=LogicAppInputs(
+        scope=scope, event_topic=Topic(scope.resource_group_name, topic.name, None), **given
+    ),
     model="tiny",
     monitor=pulumi.Output.from_input("tiny-monitor"),
     schedule="tiny-retraining",

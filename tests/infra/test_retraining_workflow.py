@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from retraining_loop import JOB, LINEAGE, ML, Scene, scene
-from running_azure import start_local_azure, stop_local_azure, unique
-
-from local.settings import LocalDir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from pathlib import Path
-
     from conftest import Workspace
     from running_azure import LocalAzure
 
@@ -142,101 +134,6 @@ def test_claims_that_cannot_be_written_fail_the_run(local_azure: LocalAzure, wor
     status, said = one.send(one.event())
     assert (status, said) == (500, "The claim on the event could not be written: NotFound.")
     assert one.app.ended()["code"] == "ClaimFailed"
-
-
-class GitHub(BaseHTTPRequestHandler):
-    """GitHub, as far as a dispatch goes."""
-
-    received: list[tuple[str, dict[str, str], Any]]
-    status = 204
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.received.append((self.path, dict(self.headers), body))
-        self.send_response(self.status)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
-        """Quiet."""
-
-
-@pytest.fixture(scope="module")
-def github() -> Generator[tuple[int, type[GitHub]]]:
-    handler = type("OwnGitHub", (GitHub,), {"received": []})
-    server = HTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_port, handler
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def forwarding(
-    github: tuple[int, type[GitHub]],
-    make_workspace: Callable[[LocalAzure], Workspace],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Generator[tuple[LocalAzure, Workspace]]:
-    """A local Azure that leads api.github.com to the fake."""
-    folder: Path = tmp_path_factory.mktemp("a")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("running_azure._FOREIGN", ("AZURE_", "ARM_", "PULUMI_"))
-        patch.setenv("MLOPS_LOCAL_FORWARD", f"api.github.com=http://127.0.0.1:{github[0]}")
-        azure = start_local_azure(LocalDir(folder / "local"))
-    try:
-        yield azure, make_workspace(azure)
-    finally:
-        stop_local_azure(azure)
-
-
-def test_github_is_told_with_the_token_of_the_vault_which_stays_out_of_everything_else(
-    forwarding: tuple[LocalAzure, Workspace], github: tuple[int, type[GitHub]]
-) -> None:
-    azure, workspace = forwarding
-    received = github[1].received
-    vault = f"https://{workspace.vault}.vault.azure.net/secrets/github-token"
-    one = scene(azure, workspace, "github", stack="dev", repository="octo/models", token=vault)
-    event = one.event("e-1")
-    status, said = one.send(event)
-    assert (status, received, one.claims()) == (500, [], [])
-    assert "Get_token NotFound" in said
-    assert one.app.ended()["code"] == "RetrainingNotStarted"
-
-    token = f"ghp_{unique()}"
-    bearer = azure.token("https://vault.azure.net/.default")
-    azure.session.put(
-        f"{vault}?api-version=7.4",
-        json={"value": token},
-        headers={"Authorization": f"Bearer {bearer}"},
-        timeout=30,
-    ).raise_for_status()
-    github[1].status = 503
-    assert one.send(event)[0] == 500
-    github[1].status = 204
-    assert one.send(event) == (200, "dispatched")
-    path, headers, body = received[-1]
-    assert len(received) == 2
-    assert path == "/repos/octo/models/dispatches"
-    assert headers["Authorization"] == f"Bearer {token}"
-    assert headers["Accept"] == "application/vnd.github+json"
-    assert body == {
-        "event_type": "model-monitor-breached",
-        "client_payload": {
-            "model": one.model,
-            "stack": "dev",
-            "monitor": f"{one.model}-monitor",
-            "run": "run-1",
-            "event": "e-1",
-        },
-    }
-    history = json.dumps([one.app.actions(run["name"]) for run in one.app.runs()] + one.app.runs())
-    assert token not in history
-    seen = one.app.actions(one.app.runs()[0]["name"])
-    assert "outputsLink" not in seen["Get_token"]
-    assert "inputsLink" not in seen["Dispatch"]
-    logs = [path for path in azure.dir.root.rglob("*.log") if token in path.read_text(errors="replace")]
-    assert logs == []
 
 
 def test_when_twenty_attempts_have_failed_the_run_says_so_and_starts_no_more(

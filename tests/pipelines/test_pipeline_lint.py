@@ -57,7 +57,7 @@ def actionlint(*files: str) -> str:
 
 
 def test_there_are_pipelines_for_both_forges() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["checks", "deploy", "preview", "retrain", "up"]
+    assert [path.stem for path in WORKFLOWS] == ["checks", "deliver", "deploy", "preview", "retrain", "up"]
     assert {path.stem for path in AZURE} >= {"checks", "preview", "up", "retrain"}
 
 
