@@ -47,7 +47,7 @@ class AzureDevOps(Section):
         write="the organization's name, without https://",
     )
     project: str = setting(
-        pattern=r"^[^\\/:*?\"<>|#$%&+,;=@\[\]{}~^'`_.][^\\/:*?\"<>|#$%&+,;=@\[\]{}~^'`]{0,63}$",
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9 ._-]{0,62}[A-Za-z0-9])?$",
         breaks="the pipeline is in a project",
         write="the project's name or id",
     )

@@ -87,7 +87,7 @@ class Entra(Section):
 
 
 class Target(Section):
-    """One target: a name, and exactly one place or start."""
+    """One target of events: a name, and exactly one place or start."""
 
     name: str = setting(
         min_length=3,
@@ -172,7 +172,7 @@ _WRITE = f"a list of mappings with a name and one of {', '.join(_KINDS)}"
 
 
 class EventsConfig(Section):
-    """``mlops:events``."""
+    """``mlops:events``: where the workspace's events go, and what they start."""
 
     dead_letters: bool = setting(
         True,
