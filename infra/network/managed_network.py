@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from infra.scope import Scope
 
 
+#: Azure writes the rules and the provisioning into the workspace too, and a refresh would take that for changes.
+NOT_THE_WORKSPACES = ("managedNetwork.outboundRules", "managedNetwork.status")
+
+
 def managed_network(config: NetworkConfig) -> ml.ManagedNetworkSettingsArgs | None:
     """What the workspace says about its managed network; None: it has none. The rules are resources of their own."""
     if config.mode != "managed":

@@ -171,7 +171,7 @@ BASTION_RULES: tuple[Rule, ...] = (
         ports=("443",),
     ),
     Rule(
-        "allow-bastion",
+        "allow-within-bastion",
         120,
         "Outbound",
         "The bastion's machines talk to each other.",

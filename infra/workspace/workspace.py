@@ -14,7 +14,7 @@ from pulumi_azure_native.machinelearningservices import (
     KeyVaultPropertiesArgs,
 )
 
-from infra.network.managed_network import managed_network
+from infra.network.managed_network import NOT_THE_WORKSPACES, managed_network
 from infra.workspace.purge import Purge
 
 if TYPE_CHECKING:
@@ -117,7 +117,10 @@ class Workspace(pulumi.ComponentResource):
             encryption=self._key and encrypted_with(self._key),
             image_build_compute=builder,
             managed_network=managed_network(self._network),
-            opts=self._options(purge, lambda names: names.workspace),
+            opts=pulumi.ResourceOptions.merge(
+                self._options(purge, lambda names: names.workspace),
+                pulumi.ResourceOptions(ignore_changes=list(NOT_THE_WORKSPACES)),
+            ),
         )
 
     def _project(
