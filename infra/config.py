@@ -18,6 +18,8 @@ from infra import names
 from infra.access.grant import AccessConfig
 from infra.cloud import CLOUDS, Cloud, CloudName, environment_mistake
 from infra.compute.compute import ComputeConfig
+from infra.data import config as data
+from infra.data.config import DataConfig
 from infra.events.retraining import RetrainingConfig
 from infra.events.target import EventsConfig, unreachable
 from infra.network.config import NetworkConfig, network_mistakes
@@ -109,6 +111,7 @@ class StackConfig(Section):
     encryption: EncryptionConfig = EncryptionConfig()
     vault: VaultConfig = VaultConfig()
     storage: StorageConfig = StorageConfig()
+    data: DataConfig = DataConfig()
     registry: RegistryConfig = RegistryConfig()
     observability: ObservabilityConfig = ObservabilityConfig()
     compute: ComputeConfig = ComputeConfig()
@@ -247,6 +250,7 @@ def _mistakes(config: StackConfig) -> list[str]:
     )
     if not config.network.public_access:
         found += unreachable(config.events)
+    found += data.mistakes(config.data, redundancy=config.storage.redundancy)
     own = set(names.tags(project="", environment="", owner="", cost_center="", more={}))
     found += [
         f"tags.{tag}: the platform sets this tag itself, so it would have no effect; "

@@ -36,6 +36,11 @@ class StorageConfig(Section):
         breaks="deleted blobs can be restored for 1 to 365 days",
         write="a whole number from 1 to 365",
     )
+    versioning: bool = setting(
+        True,
+        breaks="it decides whether the workspace's account keeps earlier versions of blobs (the lake can't)",
+        write="true, or false to keep the newest only",
+    )
     shared_keys: bool = setting(
         True,
         breaks="it decides whether the accounts accept their keys beside identities",
@@ -78,7 +83,7 @@ class Storage(pulumi.ComponentResource):
         self._config, self._scope, self._network, self._key = config, scope, network, key
 
         account = self._account(f"{name}-account", scope.named(lambda names: names.storage_account))
-        self._retention(f"{name}-account-blobs", account, versioning=True)
+        self._retention(f"{name}-account-blobs", account, versioning=config.versioning)
         lake = self._account(f"{name}-lake", scope.named(lambda names: names.lake_account), hierarchical=True)
         # Versions of blobs don't exist with a hierarchical namespace, not even switched off; soft delete does.
         lake_blobs = self._retention(f"{name}-lake-blobs", lake, versioning=None)

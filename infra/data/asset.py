@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
@@ -41,6 +41,7 @@ class Data(pulumi.ComponentResource):
         workspace_name: pulumi.Input[str],
         lake_account_name: pulumi.Input[str],
         lake_container_name: pulumi.Input[str],
+        identity: Literal["user", "system"] = "user",
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mlops:infra:Data", name, None, opts)
@@ -58,7 +59,11 @@ class Data(pulumi.ComponentResource):
                 protocol="https",
                 credentials=ml.NoneDatastoreCredentialsArgs(credentials_type="None"),
                 # Whoever runs a job reads as themselves; the service itself (data preview, monitors) as the workspace.
-                service_data_access_auth_identity=ml.ServiceDataAccessAuthIdentity.WORKSPACE_USER_ASSIGNED_IDENTITY,
+                service_data_access_auth_identity=(
+                    ml.ServiceDataAccessAuthIdentity.WORKSPACE_SYSTEM_ASSIGNED_IDENTITY
+                    if identity == "system"
+                    else ml.ServiceDataAccessAuthIdentity.WORKSPACE_USER_ASSIGNED_IDENTITY
+                ),
                 description="The data lake: one folder per data asset and version.",
                 tags=scope.tags,
             ),

@@ -64,6 +64,16 @@ NAMED = {
         "containerName",
         r"[a-z0-9](?!.*--)[a-z0-9-]{2,62}",
     ),
+    "azure-native:storage:FileShare": (
+        "Microsoft.Storage/storageAccounts/fileServices/shares",
+        "shareName",
+        r"[a-z0-9](?!.*--)[a-z0-9-]{2,62}",
+    ),
+    "azure-native:storage:ManagementPolicy": (
+        "Microsoft.Storage/storageAccounts/managementPolicies",
+        "managementPolicyName",
+        r"default",
+    ),
     "azure-native:storage:Queue": (
         "Microsoft.Storage/storageAccounts/queueServices/queues",
         "queueName",
