@@ -389,6 +389,26 @@ def list_alerts(*, as_json: AsJson = False) -> None:
             _console.print(one, markup=False)
 
 
+autoscale = typer.Typer(
+    help="Autoscale settings of online deployments: evaluating them now.", no_args_is_help=True
+)
+app.add_typer(autoscale, name="autoscale")
+
+
+@autoscale.command("run")
+def run_autoscale(*, as_json: AsJson = False) -> None:
+    """Evaluate all autoscale settings now, with what the current minute measured so far, and scale."""
+    from local import autoscale, principal  # noqa: PLC0415
+
+    with _told() as directory:
+        found = autoscale.evaluate(principal.Client(directory))
+        if as_json:
+            _print_json(found)
+            return
+        for one in [autoscale.line(one) for one in found] or ["There is no autoscale setting."]:
+            _console.print(one, markup=False)
+
+
 @app.command("federated-token")
 def federated_token(
     *,

@@ -1,6 +1,6 @@
 """Microsoft.Insights and Microsoft.Monitor: what Azure Monitor keeps for its portal and agents.
 
-Scope, all kept as sent with Azure's read-only fields: autoscale settings (nothing is scaled), data collection rules, endpoints and
+Scope, all kept as sent with Azure's read-only fields: data collection rules, endpoints and
 associations (nothing is collected), log profiles, private link scopes and what is in them, workbooks, web tests (none runs),
 Azure Monitor workspaces. Omitted: predictive metrics, revisions of workbooks, private endpoint connections of scopes.
 """
@@ -42,10 +42,6 @@ _GROUPS = {
         "privatelink.blob.core.windows.net",
     ],
 }
-
-
-def _autoscale(_azure: Azure, resource_id: ResourceId, properties: Json, _before: Json) -> Json:
-    return {"name": properties.get("name") or resource_id.name}
 
 
 def _immutable(prefix: str, before: Json) -> str:
@@ -207,16 +203,6 @@ async def _gone(_azure: Azure, _record: Record) -> None:
 
 
 TYPES = (
-    kept(
-        "Microsoft.Insights/autoscaleSettings",
-        defaults={
-            "enabled": False,
-            "notifications": [],
-            "predictiveAutoscalePolicy": {"scaleMode": "Disabled"},
-        },
-        required=("profiles",),
-        computed=_autoscale,
-    ),
     kept(_RULE, computed=_rule, etag=True, state=True),
     kept(_ENDPOINT, computed=_endpoint, etag=True, state=True),
     kept(

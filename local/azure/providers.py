@@ -118,7 +118,10 @@ MODULES: tuple[str, ...] = (
     "local.azure.machine_learning.serving",
     "local.azure.machine_learning.inference",
     "local.azure.machine_learning.request_metric",
+    "local.azure.machine_learning.deployment_metric",
     "local.azure.metric_alert",
+    "local.azure.autoscale_setting",
+    "local.azure.autoscale",
     "local.azure.cloud_metadata",
 )
 

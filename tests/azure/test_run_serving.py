@@ -1,6 +1,7 @@
 """Online deployments through ``MLClient`` and plain HTTP: real servers in a real environment."""
 
 import json
+import os
 import threading
 import time
 from collections import Counter
@@ -49,7 +50,8 @@ def run(raw):
     if rows[0].get("fail"):
         raise ValueError("asked to fail")
     time.sleep(rows[0].get("seconds", 0))
-    return {"version": json.loads(model.read_text())["version"], "who": os.environ["WHO"], "n": len(rows)}
+    told = {"version": json.loads(model.read_text())["version"], "who": os.environ["WHO"], "n": len(rows)}
+    return {**told, "process": os.getpid()}
 """
 
 
@@ -128,8 +130,10 @@ def post(ml_client: MLClient, served):
 def test_a_deployment_answers_through_the_client(ml_client: MLClient, served, tmp_path: Path):
     request = tmp_path / "request.json"
     request.write_text('{"data": [{"a": 1}, {"a": 2}]}')
-    answer = ml_client.online_endpoints.invoke("served", request_file=request, deployment_name="blue")
-    assert json.loads(answer) == {"version": 1, "who": "blue", "n": 2}
+    answer = json.loads(
+        ml_client.online_endpoints.invoke("served", request_file=request, deployment_name="blue")
+    )
+    assert answer == {"version": 1, "who": "blue", "n": 2, "process": answer["process"]}
 
 
 def test_an_answer_says_which_deployment_gave_it(post):
@@ -262,6 +266,62 @@ def test_a_scoring_script_that_fails_fails_its_deployment_with_the_log(
         ml_client.online_deployments.begin_create_or_update(deployment).result()
     assert ml_client.online_deployments.get("broken", "served").provisioning_state == "Failed"
     ml_client.online_deployments.begin_delete("broken", "served").result()
+
+
+def test_autoscale_starts_and_ends_instances(local_azure, ml_client: MLClient, workspace, served, post):
+    monitor = MonitorManagementClient(EnvironmentCredential(), local_azure.subscription_id)
+    green = ml_client.online_deployments.get("green", "served")
+    busy = {
+        "metricTrigger": {
+            "metricName": "RequestsPerMinute",
+            "metricResourceUri": green.id,
+            "timeGrain": "PT1M",
+            "statistic": "Average",
+            "timeWindow": "PT5M",
+            "timeAggregation": "Total",
+            "operator": "GreaterThan",
+            "threshold": 0,
+        },
+        "scaleAction": {"direction": "Increase", "type": "ChangeCount", "value": "1", "cooldown": "PT1M"},
+    }
+
+    def scaled(maximum: int) -> tuple[int, int]:
+        """How many instances there were and how many there are to be, with a setting evaluated now."""
+        limits = {"minimum": "1", "maximum": str(maximum), "default": "1"}
+        profiles = [{"name": "usual", "capacity": limits, "rules": [busy]}]
+        properties = {"enabled": True, "profiles": profiles, "targetResourceUri": green.id}
+        body = {"location": "westeurope", "properties": properties}
+        monitor.autoscale_settings.create_or_update(workspace.resource_group, "green", body)
+        path = f"/subscriptions/{local_azure.subscription_id}/providers/Local.Azure/evaluateAutoscaleSettings"
+        status, _, found = local_azure.arm("POST", path, {}, api_version="2024-01-01")
+        assert status == 200
+        (told,) = [one for one in found["value"] if one["setting"].endswith("/green")]
+        return told["capacity"], told["wanted"]
+
+    def processes(wanted: int) -> set[int]:
+        """Which processes answer, once that many do."""
+        until = time.monotonic() + 30
+        while len(seen := {post(deployment="green").json()["process"] for _ in range(6)}) != wanted:
+            assert time.monotonic() < until, seen
+        return seen
+
+    (first,) = processes(1)
+    assert scaled(2) == (1, 2)
+    # As many processes as this machine has processors for.
+    instances = processes(min(2, os.cpu_count() or 1))
+    assert first in instances
+    assert ml_client.online_deployments.get("green", "served").instance_count == 2
+    assert scaled(1) == (2, 1)
+    assert processes(1) == {first}
+    assert ml_client.online_deployments.get("green", "served").instance_count == 1
+    monitor.autoscale_settings.delete(workspace.resource_group, "green")
+
+    answer = monitor.metrics.list(green.id, metricnames="CpuUtilizationPercentage", filter="instanceId eq '*'")
+    used = [point.average for series in answer.value[0].timeseries for point in series.data if point.average]
+    assert used
+    assert all(0 < percent <= 100 for percent in used)
+    requested = monitor.metrics.list(green.id, metricnames="RequestsPerMinute").value[0].timeseries[0].data
+    assert sum(point.average or 0 for point in requested) >= 18
 
 
 def test_a_dead_server_is_started_again(local_azure, post):

@@ -68,9 +68,19 @@ class ModelServer:
         self._live = asyncio.Event()
         self._stopped = asyncio.Event()
         self._port = 0
-        self._leases = 0
+        self.leases = 0
         self._idle = asyncio.Event()
         self._idle.set()
+
+    @property
+    def live(self) -> bool:
+        """Whether it answers."""
+        return self._live.is_set()
+
+    @property
+    def process(self) -> int | None:
+        """The id of its process while it is live."""
+        return self._child.pid if self._child is not None and self.live else None
 
     async def start(self, seconds: float = LIVE_SECONDS) -> None:
         """Starts the process; returns when it is live, raises ``ArmError`` with the end of its log if it isn't."""
@@ -98,13 +108,13 @@ class ModelServer:
         except TimeoutError:
             yield None
             return
-        self._leases += 1
+        self.leases += 1
         self._idle.clear()
         try:
             yield f"http://127.0.0.1:{self._port}"
         finally:
-            self._leases -= 1
-            if self._leases == 0:
+            self.leases -= 1
+            if self.leases == 0:
                 self._idle.set()
 
     async def retire(self, seconds: float) -> None:

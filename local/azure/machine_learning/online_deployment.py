@@ -1,7 +1,8 @@
 """Online deployments: what is checked and filled in before ``serving.py`` brings one up.
 
 One that can't come up shows Failed, with the reason in its operation and its log. One that has live or mirrored traffic
-can't be deleted. PATCH changes tags and the number of instances. Kubernetes deployments and autoscaling are refused.
+can't be deleted. PATCH changes tags and the number of instances, autoscale
+settings (``autoscale``) the latter. Kubernetes deployments are refused.
 """
 
 from __future__ import annotations

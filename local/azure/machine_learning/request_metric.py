@@ -77,6 +77,7 @@ class Metric:
     unit: str
     dimensions: tuple[str, ...]
     value: Callable[[Sequence[Sample]], float]
+    category: str = "Traffic"
 
 
 METRICS = (
@@ -117,6 +118,16 @@ _OTHERS = (
     "NetworkBytes",
     "NewConnectionsPerSecond",
 )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is measured of a kind of resource: ``samples(azure, record)``, and what Azure measures of it besides."""
+
+    namespace: str
+    metrics: tuple[Metric, ...]
+    others: tuple[str, ...]
+    samples: Callable[[Azure, Record, Metric], Sequence[Sample]]
 
 
 @dataclass
@@ -198,39 +209,45 @@ async def stop(azure: Azure) -> None:
     _counts.pop(id(azure), None)
 
 
-def _endpoint(azure: Azure, call: Call) -> Record:
-    endpoint = azure.store.get(call.captured["resource"])
-    if endpoint is None:
+ENDPOINT = Measured(NAMESPACE, METRICS, _OTHERS, lambda azure, record, _metric: of(azure).samples(record.id))
+
+
+def _resource(azure: Azure, call: Call, of: Measured) -> Record:
+    found = azure.store.get(call.captured["resource"])
+    if found is None:
         raise not_found(call.captured["resource"])
-    asked = next((text for name, text in call.query.items() if name.lower() == "metricnamespace"), NAMESPACE)
-    if asked.lower() != NAMESPACE.lower():
-        raise unsupported(f"The metric namespace '{asked}' of an online endpoint")
-    return endpoint
+    asked = next(
+        (text for name, text in call.query.items() if name.lower() == "metricnamespace"), of.namespace
+    )
+    if asked.lower() != of.namespace.lower():
+        raise unsupported(f"The metric namespace '{asked}' of {of.namespace}")
+    return found
 
 
-def _wanted(names: tuple[str, ...]) -> list[Metric]:
+def _wanted(names: tuple[str, ...], of: Measured) -> list[Metric]:
     """The metrics that have these names; all where there is none."""
-    known = {metric.name.lower(): metric for metric in METRICS}
+    known = {metric.name.lower(): metric for metric in of.metrics}
     for name in names:
-        if name.lower() in (other.lower() for other in _OTHERS):
+        if name.lower() in (other.lower() for other in of.others):
             raise unsupported(f"The metric '{name}'")
         if name.lower() not in known:
-            provider, _, kind = NAMESPACE.partition("/")
-            valid = ",".join(sorted([*(metric.name for metric in METRICS), *_OTHERS]))
+            provider, _, kind = of.namespace.partition("/")
+            valid = ",".join(sorted([*(metric.name for metric in of.metrics), *of.others]))
             raise ArmError(
                 400,
                 "BadRequest",
                 f"Failed to find metric configuration for provider: {provider}, resource Type: {kind}, "
                 f"metric: {name}, Valid metrics: {valid}",
             )
-    return [known[name.lower()] for name in names] or list(METRICS)
+    return [known[name.lower()] for name in names] or list(of.metrics)
 
 
-async def _metrics(azure: Azure, call: Call) -> Answer:
-    endpoint = _endpoint(azure, call)
+async def answer(azure: Azure, call: Call, of: Measured) -> Answer:
+    """``GET …/metrics``: the series that a request asks for."""
+    resource = _resource(azure, call, of)
     try:
         asked = next((text for name, text in call.query.items() if name.lower() == "metricnames"), "")
-        metrics = _wanted(tuple(name.strip() for name in asked.split(",") if name.strip()))
+        metrics = _wanted(tuple(name.strip() for name in asked.split(",") if name.strip()), of)
         shared = [name for name in metrics[0].dimensions if all(name in one.dimensions for one in metrics)]
         query = metric_query.read(call.query, azure.now(), shared)
     except ArmError as error:
@@ -238,7 +255,6 @@ async def _metrics(azure: Azure, call: Call) -> Answer:
             raise
         # Azure Monitor's errors have no "error" around them.
         return Answer(400, {"code": error.code, "message": error.message})
-    samples = of(azure).samples(endpoint.id)
     minutes = max(1, int((query.end - query.begin).total_seconds() // 60))
     body: Json = {
         "cost": minutes * len(metrics),
@@ -246,31 +262,32 @@ async def _metrics(azure: Azure, call: Call) -> Answer:
         "interval": query.interval,
         "value": [
             {
-                "id": f"{endpoint.id}/providers/Microsoft.Insights/metrics/{metric.name}",
+                "id": f"{resource.id}/providers/Microsoft.Insights/metrics/{metric.name}",
                 "type": "Microsoft.Insights/metrics",
                 "name": {"value": metric.name, "localizedValue": metric.display},
                 "displayDescription": metric.description,
                 "unit": metric.unit,
-                "timeseries": metric_query.series(query, samples, metric.value),
+                "timeseries": metric_query.series(query, of.samples(azure, resource, metric), metric.value),
                 "errorCode": "Success",
             }
             for metric in metrics
         ],
-        "namespace": NAMESPACE,
-        "resourceregion": endpoint.body["location"],
+        "namespace": of.namespace,
+        "resourceregion": resource.body["location"],
     }
     return Answer(200, body)
 
 
-async def _definitions(azure: Azure, call: Call) -> Answer:
-    endpoint = _endpoint(azure, call)
+async def definitions(azure: Azure, call: Call, of: Measured) -> Answer:
+    """``GET …/metricDefinitions``: what can be asked for."""
+    resource = _resource(azure, call, of)
     availabilities = [{"timeGrain": grain, "retention": "P93D"} for grain in metric_query.GRAINS]
     found: list[Json] = [
         {
-            "id": f"{endpoint.id}/providers/microsoft.insights/metricdefinitions/{metric.name}",
-            "resourceId": endpoint.id,
-            "namespace": NAMESPACE,
-            "category": "Traffic",
+            "id": f"{resource.id}/providers/microsoft.insights/metricdefinitions/{metric.name}",
+            "resourceId": resource.id,
+            "namespace": of.namespace,
+            "category": metric.category,
             "name": {"value": metric.name, "localizedValue": metric.display},
             "displayDescription": metric.description,
             "isDimensionRequired": False,
@@ -280,22 +297,26 @@ async def _definitions(azure: Azure, call: Call) -> Answer:
             "metricAvailabilities": availabilities,
             "dimensions": [{"value": name, "localizedValue": name} for name in metric.dimensions],
         }
-        for metric in METRICS
+        for metric in of.metrics
     ]
     return Answer(200, {"value": found})
 
 
-def _route(below: str, handle: Callable[[Azure, Call], Awaitable[Answer]]) -> Route:
-    path = (
+def routes(below: str, of: Measured) -> tuple[Route, ...]:
+    """The routes of a kind of resource; ``below`` is its path below a workspace, a pattern."""
+    resource = (
         r"(?P<resource>/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.MachineLearningServices"
-        rf"/workspaces/[^/]+/onlineEndpoints/[^/]+)/providers/Microsoft\.Insights/{below}"
-    )
-    return Route(
-        re.compile(r"management\.azure\.com"),
-        re.compile(path, re.IGNORECASE),
-        handle,
-        methods=("GET",),
+        rf"/workspaces/[^/]+/{below})/providers/Microsoft\.Insights/"
     )
 
+    def route(name: str, handle: Callable[[Azure, Call, Measured], Awaitable[Answer]]) -> Route:
+        async def answered(azure: Azure, call: Call) -> Answer:
+            return await handle(azure, call, of)
 
-ROUTES = (_route("metrics", _metrics), _route("metricDefinitions", _definitions))
+        path = re.compile(resource + name, re.IGNORECASE)
+        return Route(re.compile(r"management\.azure\.com"), path, answered, methods=("GET",))
+
+    return route("metrics", answer), route("metricDefinitions", definitions)
+
+
+ROUTES = routes("onlineEndpoints/[^/]+", ENDPOINT)

@@ -1,8 +1,8 @@
 """Online deployments as processes: ``azureml-inference-server-http`` in the deployment's own environment.
 
 The control plane calls ``deploy`` while a deployment is being created or updated and ``remove`` when it goes. An update
-starts the new server first, then requests go to it, then the old one ends. Whatever ``instanceCount`` says, one process
-serves; its log says so. When local Azure starts, every deployment that had succeeded is started again, and requests
+starts the new servers first, then requests go to them, then the old ones end; another number of instances only starts or
+ends some (``instance_pool``). When local Azure starts, every deployment that had succeeded is started again, and requests
 wait until it is up.
 """
 
@@ -14,7 +14,7 @@ import hashlib
 import json
 import shutil
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,8 @@ from local.azure.machine_learning import (
     environment_build,
     run_identity,
 )
-from local.azure.machine_learning.model_server import Launch, ModelServer, tail
+from local.azure.machine_learning.instance_pool import Instances, served_by
+from local.azure.machine_learning.model_server import Launch, tail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -96,10 +97,11 @@ def plan(resource_id: str, names: tuple[str, ...], body: Mapping[str, Any]) -> P
 
 @dataclass
 class Running:
-    """A deployment that is served: its server, and where its collected data goes."""
+    """A deployment that is served: its servers, where its collected data goes, and what it was asked to be."""
 
-    server: ModelServer
+    instances: Instances
     sink: data_collection.Sink
+    plan: Plan
 
 
 class Serving:
@@ -114,38 +116,54 @@ class Serving:
         self._started = asyncio.Event()
 
     async def deploy(self, wanted: Plan) -> None:
-        """Starts a deployment's server; the one it replaces ends once the new one is live."""
+        """Starts a deployment's servers; those they replace end once the new ones are live."""
         await self._started.wait()
         async with self._locks.setdefault(wanted.id.lower(), asyncio.Lock()):
-            await self._deploy(wanted)
+            self._say(wanted)
+            running = self._running.get(wanted.id.lower())
+            if running is not None and _scales(running.plan, wanted):
+                await running.instances.resize(served_by(wanted.instances), _REQUEST_SECONDS)
+                running.plan = wanted
+            else:
+                await self._deploy(wanted)
 
-    async def _deploy(self, wanted: Plan) -> None:
-        azure = self._azure
-        log = log_path(azure, wanted.endpoint, wanted.deployment)
+    def processes(self) -> dict[str, dict[int, int]]:
+        """The processes that serve, by their deployment's id and their instance's number."""
+        return {running.plan.id: running.instances.processes for running in self._running.values()}
+
+    def _say(self, wanted: Plan) -> None:
+        log = log_path(self._azure, wanted.endpoint, wanted.deployment)
         log.parent.mkdir(parents=True, exist_ok=True)
+        served = served_by(wanted.instances)
         with log.open("a") as stream:
             stream.write(
-                f"{azure.now():%Y-%m-%dT%H:%M:%SZ} Deploying {wanted.endpoint}/{wanted.deployment}.\n"
+                f"{self._azure.now():%Y-%m-%dT%H:%M:%SZ} Deploying {wanted.endpoint}/{wanted.deployment}.\n"
             )
-            if wanted.instances > 1:
-                stream.write(f"instanceCount is {wanted.instances}; local Azure serves with one process.\n")
-        home = azure.directory.deployments / wanted.endpoint / wanted.deployment
+            if served < wanted.instances:
+                stream.write(
+                    f"instanceCount is {wanted.instances}; local Azure serves with {served} processes, one for each of "
+                    "this machine's processors.\n"
+                )
+
+    async def _deploy(self, wanted: Plan) -> None:
+        home = self._azure.directory.deployments / wanted.endpoint / wanted.deployment
         folder, environment = await asyncio.gather(self._download(wanted, home), self._environment(wanted))
         sink = await self._sink(wanted)
         run = home / f"run-{uuid.uuid4().hex[:8]}"
         run.mkdir()
-        server = ModelServer(azure, self._launch(wanted, folder, environment, run, sink))
+        launch = self._launch(wanted, folder, environment, run, sink)
+        instances = Instances(self._azure, lambda number: _of_instance(launch, number))
         try:
-            await server.start()
+            await instances.resize(served_by(wanted.instances), _REQUEST_SECONDS)
         except BaseException:
             self.collection.dismiss(sink)
             shutil.rmtree(run, ignore_errors=True)
             raise
         old = self._running.get(wanted.id.lower())
-        self._running[wanted.id.lower()] = Running(server, sink)
+        self._running[wanted.id.lower()] = Running(instances, sink, wanted)
         if old is not None:
-            # What the old server was asked before the switch, it still answers.
-            await old.server.retire(_REQUEST_SECONDS)
+            # What the old servers were asked before the switch, they still answer.
+            await old.instances.retire(_REQUEST_SECONDS)
             self.collection.dismiss(old.sink)
         for left in home.iterdir():
             if left not in {folder, run}:
@@ -156,7 +174,7 @@ class Serving:
         async with self._locks.setdefault(resource_id.lower(), asyncio.Lock()):
             running = self._running.pop(resource_id.lower(), None)
             if running is not None:
-                await running.server.stop()
+                await running.instances.stop()
                 self.collection.dismiss(running.sink)
         home = self._azure.directory.deployments / endpoint / deployment
         await asyncio.to_thread(shutil.rmtree, home, ignore_errors=True)
@@ -176,7 +194,7 @@ class Serving:
         if running is None:
             yield None
             return
-        async with running.server.lease(_RECOVERY_SECONDS) as address:
+        async with running.instances.lease(_RECOVERY_SECONDS) as address:
             yield address
 
     def record(self, resource_id: str, collection: str, request: str, kind: str, content: bytes) -> None:
@@ -212,7 +230,7 @@ class Serving:
     async def stop(self) -> None:
         """Ends all servers and writes what was collected."""
         await asyncio.gather(
-            *(running.server.stop() for running in self._running.values()), return_exceptions=True
+            *(running.instances.stop() for running in self._running.values()), return_exceptions=True
         )
         self._running.clear()
         await self.collection.stop()
@@ -310,6 +328,15 @@ class Serving:
             env=env,
             log=log_path(self._azure, wanted.endpoint, wanted.deployment),
         )
+
+
+def _scales(old: Plan, new: Plan) -> bool:
+    """Whether nothing but the number of instances is another one."""
+    return old.instances != new.instances and replace(old, instances=new.instances) == new
+
+
+def _of_instance(launch: Launch, number: int) -> Launch:
+    return launch if number == 1 else replace(launch, name=f"{launch.name}-{number}")
 
 
 _servings: dict[int, Serving] = {}
