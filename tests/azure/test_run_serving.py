@@ -316,7 +316,9 @@ def test_autoscale_starts_and_ends_instances(local_azure, ml_client: MLClient, w
     assert ml_client.online_deployments.get("green", "served").instance_count == 1
     monitor.autoscale_settings.delete(workspace.resource_group, "green")
 
-    answer = monitor.metrics.list(green.id, metricnames="CpuUtilizationPercentage", filter="instanceId eq '*'")
+    answer = monitor.metrics.list(
+        green.id, metricnames="CpuUtilizationPercentage", filter="instanceId eq '*'"
+    )
     used = [point.average for series in answer.value[0].timeseries for point in series.data if point.average]
     assert used
     assert all(0 < percent <= 100 for percent in used)
