@@ -30,9 +30,13 @@ class Stack:
         }
         # Beside a project file of its own: `stack init` writes the stack's settings there.
         self.command("stack", "init", name, cwd=folder)
+        self.say(**changes)
+
+    def say(self, **changes):
+        """Settings of the stack's file, some keys changed (None: left out)."""
         salt = yaml.safe_load(self.settings.read_text())["encryptionsalt"]
-        values = {**stack_values(name), "models": [], **changes}
-        config = {f"mlops:{key}": value for key, value in values.items()}
+        values = {**stack_values(self.name), "models": [], **changes}
+        config = {f"mlops:{key}": value for key, value in values.items() if value is not None}
         self.settings.write_text(yaml.safe_dump({"config": config, "encryptionsalt": salt}))
 
     def attempt(self, *words, cwd=REPOSITORY):

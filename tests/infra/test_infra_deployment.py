@@ -1,9 +1,23 @@
-"""The platform, deployed by the embedded engine to local Azure, from the first update to the end."""
+"""The platform, deployed by the embedded engine to local Azure, from the first update to the end.
+
+First as the profile `sandbox` with a public network, then again as `standard` with a managed one; the profile `regulated`
+with a private network is in `test_infra_production.py`.
+"""
 
 import json
 
 import pytest
 from deployed_stack import Stack
+
+#: Nothing leaves the workspace but what is named, and what the platform stands on is reached privately.
+MANAGED = {
+    "mode": "managed",
+    "managed": {
+        "isolation": "AllowOnlyApprovedOutbound",
+        "hosts": {"packages": "packages.example.com"},
+        "serviceTags": {"factory": {"tag": "AzureDataFactory"}},
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +75,26 @@ def test_a_destroyed_platform_leaves_nothing_and_comes_back_under_other_names(st
     assert stack.resources() == {}
     status, _, _ = local_azure.arm("GET", group, api_version="2024-03-01")
     assert status == 404
+    stack.say(profile="standard", network=MANAGED, registry={"sku": "Premium"})
     stack.run("up", "--yes", "--skip-preview")
     second = stack.resources()
-    assert second.keys() == first.keys()
-    # The vault's and the workspace's names are still taken by what was soft-deleted.
+    assert {name for name in first if not name.endswith("-purge")} <= second.keys()
+    # Names are drawn anew: those of a vault and a workspace that nobody purged are taken for a while.
     assert second["mlops-vault-vault"]["id"] != first["mlops-vault-vault"]["id"]
+
+
+def test_a_managed_network_is_as_the_stack_says_and_stays_so(stack, local_azure):
+    stack.run("up", "--yes", "--skip-preview", "--expect-no-changes")
+    stack.run("refresh", "--yes", "--expect-no-changes")
+    workspace_id = stack.resources()["mlops-workspace-workspace"]["id"]
+    _, _, workspace = local_azure.arm("GET", workspace_id, api_version="2025-12-01")
+    assert workspace["properties"]["managedNetwork"]["isolationMode"] == "AllowOnlyApprovedOutbound"
+    _, _, rules = local_azure.arm("GET", f"{workspace_id}/outboundRules", api_version="2025-12-01")
+    assert {"packages", "factory", "lake-dfs"} <= {rule["name"] for rule in rules["value"]}
+
+
+def test_a_platform_with_a_managed_network_is_destroyed_without_anything_left(stack, local_azure):
+    group = stack.resources()["mlops-group"]["id"]
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert stack.resources() == {}
+    assert local_azure.arm("GET", group, api_version="2024-03-01")[0] == 404

@@ -30,7 +30,7 @@ def stack(local_azure, warm_engine, tmp_path_factory):
 
 def test_production_passes_its_mandatory_policies_a_second_time_and_nothing_changes(stack):
     stack.run("refresh", "--yes", "--expect-no-changes")
-    said = stack.run("preview", "--expect-no-changes", *policies("prod"))
+    said = stack.run("up", "--yes", "--skip-preview", "--expect-no-changes", *policies("prod"))
     assert "✅ mlops-policies" in said
     assert "[mandatory]" not in said
 
@@ -64,7 +64,7 @@ PROGRAM = """
 import pulumi
 from pulumi_azure_native import resources, storage
 
-group = resources.ResourceGroup("tiny-group", tags={"owner": "us"})
+group = resources.ResourceGroup("tiny-group", location="eastus", tags={"owner": "us"})
 storage.StorageAccount(
     "account", resource_group_name=group.name, kind="StorageV2", sku={"name": "Standard_LRS"}, location="eastus"
 )
