@@ -1,8 +1,8 @@
 """Microsoft.Authorization: role assignments at any scope, built-in and custom role definitions.
 
 Scope: assignments with Azure's rules (GUID names, one per scope, principal and role, nothing but the description changes),
-the built-in roles that platforms such as this use, custom roles. Omitted: evaluation (nobody is refused for a missing role),
-PIM. Beside it: ``permission.py``, ``lock.py``, ``policy.py``.
+the built-in roles that platforms such as this use, custom roles (their conditions are read). Omitted: PIM. Evaluation is in
+``access``; beside it: ``role_rule.py``, ``permission.py``, ``lock.py``, ``policy.py``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import uuid
 from typing import TYPE_CHECKING
 
-from local.azure.access import directory
+from local.azure import role_rule
 from local.azure.built_in_role import BUILT_IN_ROLES
 from local.azure.errors import ArmError, bad_request, conflict, unsupported
 from local.azure.operation import present
@@ -68,12 +68,16 @@ def _prepare_assignment(azure: Azure, resource_id: ResourceId, body: Json, old: 
             f"The principal type '{kind}' is none of {', '.join(_PRINCIPALS)}.",
             code="UnsupportedPrincipalType",
         )
-    if kind is None and not _known(azure, principal):
+    known = role_rule.kind_of(azure, principal)
+    role_rule.check_kind(principal, kind, known)
+    if kind is None and known is None:
         raise bad_request(
             f"Principal {principal.replace('-', '')} does not exist in the directory. Check that you have the correct "
             "principal ID. If you are creating this principal and then immediately assigning a role, set 'principalType'.",
             code="PrincipalNotFound",
         )
+    role_rule.check_scope(azure, definition, resource_id.scope)
+    role_rule.check_condition(given)
     key = (principal.lower(), definition)
     if old is not None:
         before: Json = old.body["properties"]
@@ -105,7 +109,7 @@ def _prepare_assignment(azure: Azure, resource_id: ResourceId, body: Json, old: 
         **optional,
         "roleDefinitionId": _definition_id(definition),
         "principalId": principal,
-        "principalType": kind or "ServicePrincipal",
+        "principalType": kind or known,
         "scope": resource_id.scope,
         "createdOn": created["createdOn"],
         "createdBy": created["createdBy"],
@@ -117,20 +121,6 @@ def _prepare_assignment(azure: Azure, resource_id: ResourceId, body: Json, old: 
 
 def _key(properties: Json) -> tuple[str, str]:
     return properties["principalId"].lower(), properties["roleDefinitionId"].rsplit("/", 1)[-1].lower()
-
-
-def _known(azure: Azure, principal: str) -> bool:
-    if principal.lower() == PRINCIPAL_ID or directory.get(azure.store, principal) is not None:
-        return True
-    for record in azure.store.below(f"/subscriptions/{SUBSCRIPTION_ID}"):
-        for holder in (record.body.get("properties") or {}, record.body.get("identity") or {}):
-            if (
-                isinstance(holder, dict)
-                and str(holder.get("principalId", "")).lower() == principal.lower()
-                and record.type != ASSIGNMENT
-            ):
-                return True
-    return False
 
 
 def _list_assignments(azure: Azure, call: Call, records: list[Record]) -> list[Record]:
@@ -272,6 +262,7 @@ TYPES = (
         prepare=_prepare_assignment,
         listing=_list_assignments,
         view=_plain,
+        guard_delete=role_rule.guard_last,
         on_delete=_delete,
         patch=False,
     ),

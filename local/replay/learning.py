@@ -132,6 +132,10 @@ MINIMAL: dict[str, Json] = {
 }
 #: What a caller of an older version may send that the program's version doesn't know, by type.
 WRITABLE: dict[str, Any] = {
+    # What a machine makes of its interface: here there are none, and what says so is kept.
+    "microsoft.network/networkinterfaces": {"properties": {"primary": None}},
+    # Besides the resource's own name it has another.
+    "microsoft.insights/webtests": {"properties": {"Name": None}},
     "microsoft.machinelearningservices/registries": {
         "properties": {
             "regionDetails": {
@@ -139,7 +143,7 @@ WRITABLE: dict[str, Any] = {
                 "storageAccountDetails": {"userCreatedStorageAccount": None},
             }
         }
-    }
+    },
 }
 #: What of a compute an action is for, where it is one kind only.
 _INSTANCE: Json = {

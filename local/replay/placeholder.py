@@ -20,6 +20,8 @@ _GUIDS = {
 }
 #: What a region of Azure's own tests has behind its name.
 _STAGE = "(stage)"
+#: The tenant of people whom examples assign something to.
+_NO_TENANT = "00000000-0000-0000-0000-000000000000"
 _BRACED = re.compile(r"(?<![@$\w])[{<]([A-Za-z][\w-]*)[}>]")
 #: A parameter of the path that may be empty, and an id pasted for a name.
 _EMPTY = re.compile(r"/parentResourcePath(?=/)")
@@ -66,6 +68,8 @@ def filled(value: Any, path: str, key: str = "") -> Any:
     if isinstance(value, str):
         if value == "string" and key in _WORKSPACE and (found := _WORKSPACE_ID.match(path)) is not None:
             return _WORKSPACE[key].replace("$workspace", found[1])
+        if value == _NO_TENANT and key == "tenantId":
+            return TENANT_ID
         value = value.removesuffix(_STAGE)
         return named(value) if "{" in value or "<" in value or "/" in value or value in _GUIDS else value
     if isinstance(value, list):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import ipaddress
 import re
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 from local.azure.errors import ArmError
 from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
 from local.replay import learning
+from local.replay.address import addresses, prefixes, within
 from local.replay.arising import ARISING, KINDS, Arising, beforehand, further
 from local.replay.encrypting import open_vaults
 from local.replay.minimal import ANYTHING, MINIMAL
+from local.replay.minimal_further import FURTHER
 from local.replay.referring import REFERRING, UNDER_KEY
 from local.settings import SUBSCRIPTION_ID, TENANT_ID
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from local.replay.writable import Writable
 
 Json = dict[str, Any]
-_MINIMAL = {name.lower(): body for name, body in {**MINIMAL, **learning.MINIMAL}.items()}
+_MINIMAL = {name.lower(): body for name, body in {**MINIMAL, **FURTHER, **learning.MINIMAL}.items()}
 #: How deep what is referred to may refer itself.
 _DEPTH = 8
 _API_VERSION = "2024-05-01"
@@ -77,7 +78,7 @@ class Library:
         least = [filled(_MINIMAL[kind], resource_id)] if kind in _MINIMAL else []
         if kind.endswith("/virtualnetworks/subnets") and not isinstance(documented, dict):
             yield from (
-                over({"properties": {"addressPrefix": prefix}}, least[0]) for prefix in _prefixes(near)
+                over({"properties": {"addressPrefix": prefix}}, least[0]) for prefix in prefixes(near)
             )
         others = [*known, *least] if isinstance(documented, dict) else [*least, *known]
         if isinstance(documented, dict):
@@ -125,28 +126,10 @@ def over(upper: Any, lower: Any) -> Any:
     return {**lower, **{key: over(value, lower.get(key)) for key, value in upper.items()}}
 
 
-def _prefixes(near: Sequence[str]) -> list[str]:
-    """The ranges that hold some addresses, one /24 each."""
-    return list(dict.fromkeys(str(ipaddress.ip_network(f"{address}/24", strict=False)) for address in near))
-
-
 def _endpoint(connection: Any) -> str:
     """The name of the private endpoint that a connection shows."""
     properties: Any = (connection.get("properties") if isinstance(connection, dict) else None) or {}
     return str((properties.get("privateEndpoint") or {}).get("id") or "").rpartition("/")[2]
-
-
-def addresses(value: Any) -> Iterator[str]:
-    """Every private IPv4 address that a body asks for."""
-    if isinstance(value, list):
-        for item in value:
-            yield from addresses(item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key == "privateIPAddress" and isinstance(item, str) and re.fullmatch(r"[\d.]+", item):
-                yield item
-            else:
-                yield from addresses(item)
 
 
 def under(value: Any, wanted: str) -> Iterator[str]:
@@ -331,6 +314,11 @@ class Preparation:
             reply = await self._put(path, version, sent)
             if reply.status < 300:
                 return True
+            # Documented addresses may be of no range that the subnets documented beside them could have.
+            if reply.status == 400 and any(addresses(sent)):
+                moved = within(sent, await self._ranges(sent))
+                if (await self._put(path, version, moved)).status < 300:
+                    return True
             why = why or reply.error
             if reply.status == 501:
                 self.unsupported.setdefault(key, reply.error)
@@ -339,6 +327,16 @@ class Preparation:
                 break
         self.failures[key] = why
         return False
+
+    async def _ranges(self, body: Any) -> list[str]:
+        """The ranges of the subnets that a body names."""
+        version = {"api-version": self._library.version("Microsoft.Network/virtualNetworks/subnets")}
+        found: list[str] = []
+        for subnet in under(body, "subnet"):
+            shown = (await self._world.send("GET", subnet, version)).body
+            prefix = (shown.get("properties") or {}).get("addressPrefix") if isinstance(shown, dict) else None
+            found += [prefix] if prefix else []
+        return found
 
     async def _bring_about(self, resource_id: ResourceId, arising: Arising, documented: Any) -> bool:
         """Does what a resource arises from, and finds out its name."""

@@ -105,11 +105,6 @@ def test_a_pattern_is_matched_whole_and_without_case() -> None:
     assert not reader.allows("Microsoft.StorageX/storageAccounts/read")
 
 
-def test_what_is_given_under_a_condition_is_not_given() -> None:
-    entry = {"actions": ["*"], "condition": "@Resource[x] StringEquals 'y'"}
-    assert not Permission.read(entry).allows("Microsoft.Storage/storageAccounts/read")
-
-
 @pytest.mark.parametrize(
     ("method", "path", "query", "operations", "data"),
     [

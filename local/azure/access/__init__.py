@@ -4,6 +4,6 @@
 with the role assignments in the store; ``directory`` keeps the principals besides the first; ``instance_identity`` gives
 jobs and deployments the tokens of their managed identity; ``vantage`` says which network a connection comes from.
 
-Omitted: conditions of role assignments (refused where they are PUT), deny assignments, PIM, conditional access; a new
-assignment holds at once.
+Omitted: conditions on what isn't named in ``condition`` (refused where they are PUT), deny assignments, PIM, conditional access; a
+new assignment holds at once.
 """

@@ -8,12 +8,14 @@ subscription); as in Azure, an owner may give itself data roles and has none by 
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from local.azure.access import directory, linked, run_token, vantage, vault_operation
+from local.azure.access import condition, directory, linked, run_token, vantage, vault_operation
 from local.azure.access.operation import demand, workspace_demand
-from local.azure.access.permission import Permission, allows
+from local.azure.access.permission import Permission
 from local.azure.errors import ArmError
 from local.azure.store import FOUNDED
 from local.settings import PRINCIPAL_ID, SUBSCRIPTION_ID
@@ -31,7 +33,29 @@ OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 _SUBSCRIPTION = f"/subscriptions/{SUBSCRIPTION_ID}"
 _SUFFIX = "/providers/microsoft.authorization/roleassignments/"
 #: Azure lists these where the caller may read nothing else: what the caller itself may do.
+#: What conditions of roles that may assign others are about.
+_GRANTING = frozenset({f"{ASSIGNMENT}/{verb}".lower() for verb in ("write", "delete")})
 _OWN = frozenset({"microsoft.authorization/permissions/read"})
+
+
+@dataclass(frozen=True)
+class _Grant:
+    """What an assignment gives: a role's permissions at a scope, under its condition."""
+
+    scope: str
+    permissions: tuple[Permission, ...]
+    condition: str = ""
+
+    @property
+    def conditional(self) -> bool:
+        return bool(self.condition) or any(permission.condition for permission in self.permissions)
+
+    def permits(self, operation: str, asked: condition.Request, *, data: bool) -> bool:
+        return any(
+            permission.allows(operation, data=data)
+            and all(condition.holds(one, asked) for one in (self.condition, permission.condition) if one)
+            for permission in self.permissions
+        )
 
 
 def found_subscription(store: SqliteStore) -> None:
@@ -68,7 +92,7 @@ class Authorizer:
         self._store = store
         self._catalog = catalog
         self._revision = -1
-        self._grants: dict[str, list[tuple[str, tuple[Permission, ...]]]] = {}
+        self._grants: dict[str, list[_Grant]] = {}
         self._decided: dict[tuple[str, str, tuple[int, ...], bool], bool] = {}
 
     # --- requests
@@ -89,7 +113,8 @@ class Authorizer:
             return
         if wanted.scope and not f"{wanted.scope.lower()}/".startswith(f"{_SUBSCRIPTION}/"):
             return  # not a subscription of local Azure: that it isn't there is what is answered
-        if self.permits(principal, wanted.operation, wanted.scope):
+        about = self._of_assignment(call) if wanted.operation.lower() in _GRANTING else None
+        if self.permits(principal, wanted.operation, wanted.scope, about=about):
             return
         if (
             not wanted.scope.strip("/")
@@ -178,8 +203,10 @@ class Authorizer:
         Raises:
             ArmError: 403 ``AuthorizationPermissionMismatch``.
         """
-        scope = f"{account.id}{wanted.scope}"
-        if not any(self.permits(principal, one, scope, data=wanted.data) for one in wanted.operations):
+        scope, about = f"{account.id}{wanted.scope}", wanted.about(account.name)
+        if not any(
+            self.permits(principal, one, scope, data=wanted.data, about=about) for one in wanted.operations
+        ):
             raise ArmError(
                 403,
                 "AuthorizationPermissionMismatch",
@@ -208,18 +235,29 @@ class Authorizer:
 
     # --- decisions
 
-    def permits(self, principal: str, operation: str, scope: str, *, data: bool = False) -> bool:
-        """Whether roles at the scope or above it permit an operation."""
+    def permits(
+        self,
+        principal: str,
+        operation: str,
+        scope: str,
+        *,
+        data: bool = False,
+        about: condition.Request | None = None,
+    ) -> bool:
+        """Whether roles at the scope or above it permit an operation; ``about`` is what their conditions are asked."""
         self._refresh()
         who, at = principal.lower(), f"{scope.lower().rstrip('/')}/"
         grants = self._of(who)
         # Which grants hold here is told at once; what they permit is kept: thousands of resources share the same few.
-        here = tuple(number for number, (above, _) in enumerate(grants) if at.startswith(f"{above}/"))
+        here = tuple(number for number, grant in enumerate(grants) if at.startswith(f"{grant.scope}/"))
+        if any(grants[number].conditional for number in here):
+            asked = replace(about or condition.Request(), action=operation)
+            return any(grants[number].permits(operation, asked, data=data) for number in here)
         key = (who, operation.lower(), here, data)
         decided = self._decided.get(key)
         if decided is None:
-            found = (permission for number in here for permission in grants[number][1])
-            decided = allows(found, operation, data=data)
+            asked = condition.Request(operation)
+            decided = any(grants[number].permits(operation, asked, data=data) for number in here)
             if len(self._decided) > 10_000:
                 self._decided.clear()
             self._decided[key] = decided
@@ -236,9 +274,9 @@ class Authorizer:
         at = scope.lower().rstrip("/")
         return [
             permission
-            for above, permissions in self._of(principal.lower())
-            if at == above or at.startswith(f"{above}/") or not above
-            for permission in permissions
+            for grant in self._of(principal.lower())
+            if at == grant.scope or at.startswith(f"{grant.scope}/") or not grant.scope
+            for permission in grant.permissions
         ]
 
     def _refresh(self) -> None:
@@ -248,12 +286,32 @@ class Authorizer:
             self._decided.clear()
             self._revision = revision
 
-    def _of(self, principal: str) -> list[tuple[str, tuple[Permission, ...]]]:
+    def _of_assignment(self, call: Call) -> condition.Request:
+        """What conditions can ask of a request for a role assignment: what it is, and what it is to be."""
+        attributes: dict[str, str] = {}
+        stored = self._store.get(call.path)
+        try:
+            body: Any = call.body if call.body is not None else json.loads(call.content or b"{}")
+        except ValueError:
+            body = None
+        asked: Any = body.get("properties") if isinstance(body, dict) else None
+        for source, properties in (("request", asked), ("resource", stored and stored.body["properties"])):
+            for name in ("roleDefinitionId", "principalId", "principalType"):
+                value = properties.get(name) if isinstance(properties, dict) else None
+                if value:
+                    attributes[f"{source}[{ASSIGNMENT}:{name}]".lower()] = str(value).rsplit("/", 1)[-1]
+        return condition.Request(attributes=attributes)
+
+    def _of(self, principal: str) -> list[_Grant]:
         found = self._grants.get(principal)
         if found is None:
             holders = {principal, *directory.groups(self._store, principal)}
             found = [
-                (_scope(record), self._permissions(record.body["properties"]["roleDefinitionId"]))
+                _Grant(
+                    _scope(record),
+                    self._permissions(record.body["properties"]["roleDefinitionId"]),
+                    str(record.body["properties"].get("condition") or ""),
+                )
                 for record in self._store.of_type(ASSIGNMENT)
                 if record.body["properties"]["principalId"].lower() in holders
             ]

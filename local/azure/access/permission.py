@@ -24,6 +24,8 @@ class Permission:
     not_actions: tuple[str, ...] = ()
     data_actions: tuple[str, ...] = ()
     not_data_actions: tuple[str, ...] = ()
+    #: under which the role gives it (``condition.py``); empty: always
+    condition: str = ""
 
     @classmethod
     def read(cls, entry: Mapping[str, Any]) -> Permission:
@@ -32,11 +34,12 @@ class Permission:
         def patterns(key: str) -> tuple[str, ...]:
             return tuple(str(pattern) for pattern in entry.get(key) or ())
 
-        if entry.get("condition"):
-            # Conditions aren't evaluated: what is given under one is not given.
-            return cls()
         return cls(
-            patterns("actions"), patterns("notActions"), patterns("dataActions"), patterns("notDataActions")
+            patterns("actions"),
+            patterns("notActions"),
+            patterns("dataActions"),
+            patterns("notDataActions"),
+            str(entry.get("condition") or ""),
         )
 
     def allows(self, operation: str, *, data: bool = False) -> bool:

@@ -6,14 +6,17 @@ queues themselves are actions, work on what they hold are data actions; where se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from local.azure.access.condition import LIST_BLOBS, Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BLOB = "Microsoft.Storage/storageAccounts/blobServices"
 _QUEUE = "Microsoft.Storage/storageAccounts/queueServices"
+_CONTAINERS = "/blobServices/default/containers/"
 _VERB = {"GET": "read", "HEAD": "read", "PUT": "write", "POST": "write", "DELETE": "delete"}
 
 
@@ -24,10 +27,31 @@ class DataDemand:
     operations: tuple[str, ...]
     scope: str
     data: bool = True
+    #: what conditions of roles are asked besides: the path of a blob, the prefix of a list
+    path: str = ""
+    prefix: str | None = None
+
+    def about(self, account: str) -> Request:
+        """What conditions can ask of the request."""
+        attributes = {"resource[microsoft.storage/storageaccounts:name]": account}
+        container = self.scope.removeprefix(_CONTAINERS)
+        if self.scope.startswith(_CONTAINERS):
+            attributes[f"resource[{_BLOB}/containers:name]".lower()] = container
+        if self.path:
+            attributes[f"resource[{_BLOB}/containers/blobs:path]".lower()] = self.path
+        if self.prefix:
+            attributes[f"request[{_BLOB}/containers/blobs:prefix]".lower()] = self.prefix
+        return Request(sub_operation=LIST_BLOBS if self.prefix is not None else "", attributes=attributes)
 
 
 def blob(method: str, path: str, query: Mapping[str, str]) -> DataDemand:
     """A request to the blob service; ``path`` is ``/``, ``/container`` or ``/container/blob``."""
+    found, name = _blob(method, path, query), path.strip("/").partition("/")[2]
+    listing = not name and found.scope and query.get("comp", "").lower() == "list"
+    return replace(found, path=name, prefix=query.get("prefix", "") if listing else None)
+
+
+def _blob(method: str, path: str, query: Mapping[str, str]) -> DataDemand:
     container, _, name = path.strip("/").partition("/")
     verb, what = _VERB.get(method, "write"), query.get("comp", "").lower()
     if not container:
