@@ -58,7 +58,10 @@ def _fleet(file: Path, count: int) -> None:
             "location": "westeurope",
             "owner": "bench",
             "costCenter": "none",
-            "access": {"deployers": [{"id": PRINCIPAL_ID, "type": "ServicePrincipal"}]},
+            "access": {
+                "principals": {"local": {"id": PRINCIPAL_ID, "type": "ServicePrincipal"}},
+                "table": [{"who": "local", "role": "deployer"}],
+            },
         },
         "workspaces": {f"w{number}": None for number in range(10, 10 + count)},
     }

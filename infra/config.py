@@ -15,8 +15,10 @@ from pulumi.runtime import config as runtime
 from pydantic import StringConstraints, ValidationError
 
 from infra import names
-from infra.access.grant import AccessConfig
+from infra.access import table
+from infra.access.table import AccessConfig
 from infra.cloud import CLOUDS, Cloud, CloudName, environment_mistake
+from infra.compute import compute
 from infra.compute.compute import ComputeConfig
 from infra.data import config as data
 from infra.data.config import DataConfig
@@ -251,6 +253,8 @@ def _mistakes(config: StackConfig) -> list[str]:
     if not config.network.public_access:
         found += unreachable(config.events)
     found += data.mistakes(config.data, redundancy=config.storage.redundancy)
+    found += compute.mistakes(config.compute, config.network.mode)
+    found += table.mistakes(config.access, config.compute.names)
     own = set(names.tags(project="", environment="", owner="", cost_center="", more={}))
     found += [
         f"tags.{tag}: the platform sets this tag itself, so it would have no effect; "

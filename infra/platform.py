@@ -61,6 +61,9 @@ class Platform(pulumi.ComponentResource):
     vault_id: pulumi.Output[str]
     scope: Scope
     data: Data
+    delivery: (
+        dict[str, pulumi.Output[str]] | None
+    )  #: what pipelines sign in with, where they have an identity
 
     def __init__(
         self,
@@ -91,6 +94,7 @@ class Platform(pulumi.ComponentResource):
         self.lake_datastore_name = data.lake_datastore_name
         self.lake_id = foundation.storage.lake_id
         self.data = data
+        self.delivery = foundation.delivery(self.workspace_id)
         self.endpoint_identity_id = centre.access.after(foundation.identity_id("endpoint"), ["endpoint"])
         self.storage_id = foundation.storage.account_id
         self.storage_name = foundation.storage.account_name

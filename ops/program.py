@@ -114,6 +114,8 @@ def main() -> None:
     pulumi.export("workspace", platform.workspace_name)
     pulumi.export("location", platform.location)
     pulumi.export("suffix", platform.suffix)
+    if platform.delivery is not None:
+        pulumi.export("delivery", platform.delivery)
     pulumi.export("queues", {"breaches": platform.breach_queue_name, "models": platform.model_queue_name})
     pulumi.export(
         "models",

@@ -1,63 +1,33 @@
-"""Who may do what: role assignments, the least that each identity and each group of people needs.
+"""Role assignments: one role for one principal on one target, under names that are a function of what they grant.
 
 Sources: Microsoft's "Set up authentication between Azure Machine Learning and other services" (workspace and compute
 identity), "Access Azure resources from an online endpoint with a managed identity" and "Collect production data"
-(endpoint identity), "Manage access to Azure Machine Learning workspaces" (people).
+(endpoint identity).
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pulumi
 from pulumi_azure_native import authorization
-from pydantic import AfterValidator
 
 from infra import names
-from infra.section import Section, setting
+from infra.access.custom_role import CustomRole
+from infra.access.role import Role
+from infra.access.work import WORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from infra.access.identity import Purpose
+    from infra.access.work import AnyRole, Target
 
 PrincipalType = Literal["User", "Group", "ServicePrincipal"]
-Target = Literal[
-    "storage", "lake", "vault", "registry", "insights", "workspace", "claims", "dead-letters", "service-bus"
-]
-
-
-class Role(Enum):
-    """Built-in roles, by the id that is the same in every tenant."""
-
-    CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
-    READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
-    STORAGE_ACCOUNT_CONTRIBUTOR = "17d1049b-9a84-46fb-8f53-869881c3d3ab"
-    STORAGE_BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
-    STORAGE_BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
-    STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR = "69566ab7-960f-475b-8e7c-b3118f30c6bd"
-    STORAGE_QUEUE_DATA_MESSAGE_SENDER = "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a"
-    SERVICE_BUS_DATA_SENDER = "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39"
-    KEY_VAULT_CONTRIBUTOR = "f25e0fa2-a7c8-4377-a976-54943a77a395"
-    KEY_VAULT_ADMINISTRATOR = "00482a5a-887f-4fb3-b363-3b7fe8e74483"
-    KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER = "e147488a-f6f5-4113-8e2d-b22465e65bf6"
-    KEY_VAULT_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
-    ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
-    AZUREML_DATA_SCIENTIST = "f6c7c914-8db3-469d-8ca1-694a8f32e121"
-    AZUREML_COMPUTE_OPERATOR = "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815"
-    AZUREML_METRICS_WRITER = "635dd51f-9968-44d3-b7fb-6d9a6bd613ae"
-
-    @property
-    def label(self) -> str:
-        """The role's name in resource names."""
-        return self.name.lower().replace("_", "-")
-
 
 #: What the platform's own identities need. The workspace's must exist before the workspace is made.
-IDENTITY_ROLES: dict[Purpose, tuple[tuple[Role, Target], ...]] = {
+IDENTITY_ROLES: dict[Purpose, tuple[tuple[AnyRole, Target], ...]] = {
     "workspace": (
         (Role.STORAGE_ACCOUNT_CONTRIBUTOR, "storage"),
         (Role.STORAGE_BLOB_DATA_CONTRIBUTOR, "storage"),
@@ -81,6 +51,8 @@ IDENTITY_ROLES: dict[Purpose, tuple[tuple[Role, Target], ...]] = {
         (Role.AZUREML_METRICS_WRITER, "workspace"),
     ),
     "events": ((Role.STORAGE_QUEUE_DATA_MESSAGE_SENDER, "storage"),),
+    # Neither trains nor serves: it brings what was trained to where it is served.
+    "delivery": WORK["deploy only"].needs,
 }
 
 #: What starting a retraining needs. No built-in role submits jobs with less.
@@ -100,66 +72,6 @@ RETRAINING_ROLES: dict[Literal["job", "github", "azureDevOps"], tuple[tuple[Role
     "azureDevOps": ((Role.STORAGE_BLOB_DATA_CONTRIBUTOR, "claims"),),
 }
 
-#: Whoever deploys writes model and data files as themselves: datastores hold no keys.
-DEPLOYER_ROLES: tuple[tuple[Role, Target], ...] = (
-    (Role.STORAGE_BLOB_DATA_CONTRIBUTOR, "storage"),
-    (Role.STORAGE_BLOB_DATA_CONTRIBUTOR, "lake"),
-)
-DATA_SCIENTIST_ROLES: tuple[tuple[Role, Target], ...] = (
-    (Role.AZUREML_DATA_SCIENTIST, "workspace"),
-    (Role.STORAGE_BLOB_DATA_CONTRIBUTOR, "storage"),
-    (Role.STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR, "storage"),
-    (Role.STORAGE_BLOB_DATA_CONTRIBUTOR, "lake"),
-)
-OPERATOR_ROLES: tuple[tuple[Role, Target], ...] = (
-    (Role.AZUREML_COMPUTE_OPERATOR, "workspace"),
-    (Role.READER, "workspace"),
-)
-READER_ROLES: tuple[tuple[Role, Target], ...] = ((Role.READER, "workspace"),)
-
-
-class Principal(Section):
-    """A group, person or service principal."""
-
-    id: str = setting(
-        pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-        breaks="Azure grants roles to object ids",
-        write="the object id that `az ad group show`, `az ad signed-in-user show` or `az ad sp show` prints",
-    )
-    type: PrincipalType = setting(
-        "Group",
-        breaks="without the right type a new principal isn't found",
-        write="Group, User or ServicePrincipal",
-    )
-
-
-def _once(principals: tuple[Principal, ...]) -> tuple[Principal, ...]:
-    twice = [id_ for id_, count in Counter(p.id.lower() for p in principals).items() if count > 1]
-    if twice:
-        raise ValueError(f"{twice[0]} is listed twice, and Azure refuses the same grant twice; list it once")
-    return principals
-
-
-Principals = Annotated[tuple[Principal, ...], AfterValidator(_once)]
-_WRITE_PRINCIPALS = "a list of mappings with an id and a type (Group, User or ServicePrincipal)"
-
-
-class AccessConfig(Section):
-    """``mlops:access``: who works here, and who deploys."""
-
-    deployers: Principals | None = setting(
-        None,
-        breaks="whoever runs `pulumi up` writes model and data files as themselves",
-        write=f"{_WRITE_PRINCIPALS}, or leave the key out for the person who runs it",
-    )
-    data_scientists: Principals = setting(
-        (), breaks="they train, register and deploy models", write=_WRITE_PRINCIPALS
-    )
-    operators: Principals = setting((), breaks="they start and stop computes", write=_WRITE_PRINCIPALS)
-    readers: Principals = setting(
-        (), breaks="they look at everything and change nothing", write=_WRITE_PRINCIPALS
-    )
-
 
 @dataclass(frozen=True)
 class Grant:
@@ -169,48 +81,24 @@ class Grant:
         str  #: a purpose of ``Identity``, ``deployer`` for the person who runs the program, else an object id
     )
     kind: PrincipalType
-    role: Role
+    role: AnyRole
     target: Target
+    condition: str | None = None  #: an attribute condition (ABAC) that narrows it further
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is on something that the stack knows by its id alone."""
+        return self.target.startswith("/")
 
     @property
     def label(self) -> str:
         """What tells this grant from all others in resource names."""
-        return f"{self.who}-{self.role.label}-{self.target}"
-
-
-def deployers(config: AccessConfig) -> tuple[str, ...]:
-    """Whoever deploys, as ``Grant.who`` names them."""
-    if config.deployers is None:
-        return ("deployer",)
-    return tuple(principal.id.lower() for principal in config.deployers)
-
-
-def grants(config: AccessConfig) -> tuple[Grant, ...]:
-    """Every grant of the platform, each once, however many lists a principal is in."""
-    found = [
-        Grant(purpose, "ServicePrincipal", role, target)
-        for purpose, roles in IDENTITY_ROLES.items()
-        for role, target in roles
-    ]
-    if config.deployers is None:
-        found += [Grant("deployer", "User", role, target) for role, target in DEPLOYER_ROLES]
-    people: tuple[tuple[tuple[Principal, ...], tuple[tuple[Role, Target], ...]], ...] = (
-        (config.deployers or (), DEPLOYER_ROLES),
-        (config.data_scientists, DATA_SCIENTIST_ROLES),
-        (config.operators, OPERATOR_ROLES),
-        (config.readers, READER_ROLES),
-    )
-    found += [
-        Grant(principal.id.lower(), principal.type, role, target)
-        for principals, roles in people
-        for principal in principals
-        for role, target in roles
-    ]
-    return tuple({(grant.who, grant.role, grant.target): grant for grant in found}.values())
+        target = self.target.lower().strip("/").replace("/", "-").replace(" ", "-")
+        return f"{self.who}-{self.role.label}-{target}"
 
 
 class Access(pulumi.ComponentResource):
-    """Role assignments, under names that are a function of what they grant."""
+    """Role assignments on targets."""
 
     def __init__(
         self,
@@ -219,10 +107,22 @@ class Access(pulumi.ComponentResource):
         *,
         principals: Mapping[Purpose, pulumi.Output[str]],
         targets: Mapping[Target, pulumi.Output[str]],
+        custom_roles: Mapping[CustomRole, pulumi.Output[str]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Makes the assignments.
+
+        Args:
+            name: the component's name.
+            grants: what is granted.
+            principals: object ids of the identities that grants name by purpose.
+            targets: ids of what roles are granted on, by the words of the grants.
+            custom_roles: GUIDs of the custom roles among the grants.
+            opts: the usual options.
+        """
         super().__init__("mlops:infra:Access", name, None, opts)
         known: dict[str, pulumi.Input[str]] = {**principals}
+        self._custom_roles = custom_roles or {}
         self._assignments: dict[Grant, authorization.RoleAssignment] = {}
         for grant in grants:
             if grant.who == "deployer" and "deployer" not in known:
@@ -241,17 +141,23 @@ class Access(pulumi.ComponentResource):
     def _assign(
         self, name: str, grant: Grant, principal_id: pulumi.Input[str], scope: pulumi.Output[str]
     ) -> authorization.RoleAssignment:
-        role = grant.role.value
+        role = (
+            self._custom_roles[grant.role]
+            if isinstance(grant.role, CustomRole)
+            else pulumi.Output.from_input(grant.role.value)
+        )
         return authorization.RoleAssignment(
             f"{name}-{grant.label}",
-            role_assignment_name=pulumi.Output.all(scope, principal_id).apply(
-                lambda ids: names.role_assignment(ids[0], ids[1], role)
+            role_assignment_name=pulumi.Output.all(scope, principal_id, role).apply(
+                lambda ids: names.role_assignment(ids[0], ids[1], ids[2])
             ),
             scope=scope,
             principal_id=principal_id,
             principal_type=grant.kind,
-            role_definition_id=scope.apply(
-                lambda id_: names.role_definition_id(names.subscription_of(id_), role)
+            role_definition_id=pulumi.Output.all(scope, role).apply(
+                lambda ids: names.role_definition_id(names.subscription_of(ids[0]), ids[1])
             ),
+            condition=grant.condition,
+            condition_version=None if grant.condition is None else "2.0",
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -8,15 +8,18 @@ import pulumi
 from pulumi_azure_native import managedidentity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from infra.scope import Scope
 
 #: ``workspace`` runs the service, ``compute`` the jobs, ``endpoint`` the deployments, ``events`` delivers events,
-#: ``retraining`` starts retrainings, ``starter`` what an event starts, ``teller`` tells Teams of alerts.
-Purpose = Literal["workspace", "compute", "endpoint", "events", "retraining", "starter", "teller"]
+#: ``retraining`` starts retrainings, ``starter`` what an event starts, ``teller`` tells Teams of alerts,
+#: ``delivery`` is whom pipelines deploy models as.
+Purpose = Literal["workspace", "compute", "endpoint", "events", "retraining", "starter", "teller", "delivery"]
 #: Those that every platform has.
 PURPOSES: tuple[Purpose, ...] = ("workspace", "compute", "endpoint", "events")
+#: What the access table calls those that it may give more.
+NAMED: dict[str, Purpose] = {"training": "compute", "serving": "endpoint", "delivery": "delivery"}
 
 
 class Identity(pulumi.ComponentResource):
@@ -24,15 +27,26 @@ class Identity(pulumi.ComponentResource):
 
     ids: Mapping[Purpose, pulumi.Output[str]]
     principal_ids: Mapping[Purpose, pulumi.Output[str]]
+    client_ids: Mapping[Purpose, pulumi.Output[str]]
+    names: Mapping[Purpose, pulumi.Output[str]]
     tenant_id: pulumi.Output[str]
 
-    def __init__(self, name: str, *, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        purposes: Iterable[Purpose] = PURPOSES,
+        *,
+        scope: Scope,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
         super().__init__("mlops:infra:Identity", name, None, opts)
         identities: dict[Purpose, managedidentity.UserAssignedIdentity] = {
-            purpose: self._identity(name, purpose, scope) for purpose in PURPOSES
+            purpose: self._identity(name, purpose, scope) for purpose in purposes
         }
         self.ids = {purpose: identity.id for purpose, identity in identities.items()}
         self.principal_ids = {purpose: identity.principal_id for purpose, identity in identities.items()}
+        self.client_ids = {purpose: identity.client_id for purpose, identity in identities.items()}
+        self.names = {purpose: identity.name for purpose, identity in identities.items()}
         self.tenant_id = identities["workspace"].tenant_id
         self.register_outputs({"ids": dict(self.ids)})
 

@@ -42,7 +42,7 @@ _FORMER = {"cpu-cluster": "cpu", "gpu-cluster": "gpu"}
 
 
 class ClusterConfig(Section):
-    """``mlops:compute.clusters[]``."""
+    """``mlops:compute.clusters[]``: machines that jobs share, and that are there while there are jobs."""
 
     name: str = setting(
         pattern=NAME_PATTERN,

@@ -80,6 +80,11 @@ class ComputeConfig(Section):
         return self
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """All computes."""
+        return tuple(one.name for one in (*self.clusters, *self.instances, *self.kubernetes))
+
+    @property
     def cpu_cluster(self) -> str:
         """The cluster that models' jobs run on: the first with a CPU size."""
         return next(one.name for one in self.clusters if not one.has_gpus)
@@ -102,6 +107,19 @@ class ComputeConfig(Section):
             for one in self.clusters
         }
         return clusters | {one.name: quota_hint(one.vm_size, 1, low_priority=False) for one in self.instances}
+
+
+def mistakes(config: ComputeConfig, network_mode: str) -> list[str]:
+    """What doesn't go with the network that the workspace is in."""
+    if network_mode != "managed":
+        return []
+    return [
+        f"compute.{kind}[{number}].subnetId: machines of a workspace with a managed network are in that network, and Azure "
+        "refuses a subnet; remove it, or write network.mode: private"
+        for kind, computes in (("clusters", config.clusters), ("instances", config.instances))
+        for number, one in enumerate(computes)
+        if one.subnet_id is not None
+    ]
 
 
 class Compute(pulumi.ComponentResource):

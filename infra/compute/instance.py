@@ -51,7 +51,7 @@ def _script(text: str) -> str:
 
 
 class InstanceConfig(Section):
-    """``mlops:compute.instances[]``."""
+    """``mlops:compute.instances[]``: one person's machine."""
 
     name: str = setting(
         pattern=NAME_PATTERN,

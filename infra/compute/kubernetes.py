@@ -27,7 +27,7 @@ _CLUSTER = (
 
 
 class KubernetesConfig(Section):
-    """``mlops:compute.kubernetes[]``."""
+    """``mlops:compute.kubernetes[]``: a cluster of somebody else's that the workspace may use."""
 
     name: str = setting(
         pattern=NAME_PATTERN,

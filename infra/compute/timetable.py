@@ -72,7 +72,7 @@ Cron = Annotated[str, AfterValidator(_cron)]
 
 
 class RecurrenceConfig(Section):
-    """``schedules[].recurrence``."""
+    """``mlops:compute.instances[].schedules[].recurrence``: every so many days or weeks, at these hours."""
 
     frequency: Literal["minute", "hour", "day", "week", "month"] = setting(
         breaks="it is what the interval counts", write="minute, hour, day, week or month"
@@ -116,7 +116,7 @@ class RecurrenceConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """``mlops:compute.instances[].schedules[]``."""
+    """``mlops:compute.instances[].schedules[]``: when a machine starts or stops."""
 
     action: Literal["start", "stop"] = setting(
         breaks="a schedule starts an instance or stops it", write="start or stop"

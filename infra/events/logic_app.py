@@ -18,8 +18,9 @@ from infra.events.subscription import Topic, subscribe
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from infra.access.grant import Role, Target
     from infra.access.identity import Purpose as Holder
+    from infra.access.role import Role
+    from infra.access.work import Target
     from infra.events.purpose import Purpose
     from infra.scope import Scope
 

@@ -12,7 +12,8 @@ import pulumi
 from pydantic import model_validator
 
 from infra import names
-from infra.access.grant import RETRAINING_ROLES, Role
+from infra.access.grant import RETRAINING_ROLES
+from infra.access.role import Role
 from infra.events import retraining_workflow
 from infra.events.logic_app import LogicAppInputs, Plan, logic_app
 from infra.events.purpose import MONITOR_BREACHED
@@ -22,7 +23,7 @@ from infra.events.start import REPOSITORY, AzureDevOps, secret_url
 from infra.section import Section, setting
 
 if TYPE_CHECKING:
-    from infra.access.grant import Target as Holding
+    from infra.access.work import Target as Holding
     from infra.events.retraining_start import Start
 
 

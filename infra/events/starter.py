@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from infra.access.grant import RETRAINING_ROLES, Role
+from infra.access.grant import RETRAINING_ROLES
+from infra.access.role import Role
 from infra.events import event_workflow
 from infra.events.event_workflow import Starter as Known
 from infra.events.logic_app import LogicAppInputs, Plan, logic_app
 from infra.events.start import GitHub, Job
 
 if TYPE_CHECKING:
-    from infra.access.grant import Target as Holding
+    from infra.access.work import Target as Holding
     from infra.events.event_workflow import AnyStart
     from infra.events.purpose import Purpose
     from infra.events.target import Target

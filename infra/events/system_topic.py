@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_azure_native import eventgrid, storage
 
-from infra.access.grant import Access, Grant, Role
+from infra.access.grant import Access, Grant
+from infra.access.role import Role
 from infra.events.purpose import MODEL_CHANGED, MONITOR_BREACHED
 from infra.events.service_bus import ServiceBus
 from infra.events.subscription import DeadLetters, Topic, subscribe

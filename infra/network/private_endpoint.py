@@ -14,7 +14,7 @@ from pulumi_azure_native import network as azure
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from infra.access.grant import Target
+    from infra.access.work import Target
     from infra.cloud import Cloud, Group
     from infra.network.virtual_network import Network
     from infra.scope import Scope

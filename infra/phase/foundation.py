@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.access.grant import Access, deployers, grants
+import pulumi
+
+from infra.access.custom_role import CustomRoles
+from infra.access.delivery import Delivery
+from infra.access.grant import Access
 from infra.access.identity import Identity
+from infra.access.table import custom_roles, deployers, grants
+from infra.names import subscription_of
 from infra.network.private_endpoint import foundation_entrances, reachable
 from infra.observability.log_analytics import Observability
 from infra.registry import Registry
@@ -17,10 +23,9 @@ from infra.workspace.encryption import Encryption
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pulumi
-
-    from infra.access.grant import Target
+    from infra.access.custom_role import CustomRole
     from infra.access.identity import Purpose
+    from infra.access.work import Target
     from infra.network.private_endpoint import PrivateEndpoints
     from infra.phase.ground import Ground
     from infra.phase.network import Reach
@@ -38,12 +43,23 @@ class Foundation:
     vault: Vault
     key: CustomerKey | None  #: what all of it is encrypted with, if not with Microsoft's
     access: Access
+    custom_roles: Mapping[CustomRole, pulumi.Output[str]]  #: their GUIDs
     entrances: PrivateEndpoints | None
     deployers: tuple[str, ...]
 
     def identity_id(self, purpose: Purpose) -> pulumi.Output[str]:
         """An identity, once it has its roles here."""
         return self.access.after(self.identity.ids[purpose], [purpose])
+
+    def delivery(self, workspace_id: pulumi.Output[str]) -> dict[str, pulumi.Output[str]] | None:
+        """What pipelines sign in with to deploy models; none of it is a secret."""
+        if "delivery" not in self.identity.client_ids:
+            return None
+        return {
+            "clientId": self.access.after(self.identity.client_ids["delivery"], ["delivery"]),
+            "tenantId": self.identity.tenant_id,
+            "subscriptionId": workspace_id.apply(subscription_of),
+        }
 
     def reachable(self, value: pulumi.Output[str]) -> pulumi.Output[str]:
         """``value``, once the private network leads here."""
@@ -58,7 +74,7 @@ def compose_foundation(ground: Ground, reach: Reach) -> Foundation:
     """Identities, logs, storage, registry and vault, the roles on them, and the ways to them."""
     config, scope, child = ground.config, ground.scope, ground.child
     called, network = ground.called, ground.config.network
-    identity = Identity(called("identity"), scope=scope, opts=child)
+    identity = Identity(called("identity"), config.access.purposes, scope=scope, opts=child)
     observability = Observability(called("observability"), config.observability, scope=scope, opts=child)
     vault = Vault(
         called("vault"),
@@ -93,6 +109,26 @@ def compose_foundation(ground: Ground, reach: Reach) -> Foundation:
         "registry": registry.id,
         "insights": observability.application_insights_id,
     }
+    roles = _custom_roles(ground)
+    if config.access.delivery is not None:
+        Delivery(
+            called("delivery"),
+            config.access.delivery,
+            scope=scope,
+            identity_name=identity.names["delivery"],
+            opts=child,
+        )
+    granted = {
+        **targets,
+        "logs": observability.log_analytics_id,
+        "resource group": ground.resource_group_id,
+        "identity/endpoint": identity.ids["endpoint"],
+        **{
+            one.target: pulumi.Output.from_input(one.target)
+            for one in grants(config.access)
+            if one.is_elsewhere
+        },
+    }
     return Foundation(
         identity=identity,
         observability=observability,
@@ -100,14 +136,33 @@ def compose_foundation(ground: Ground, reach: Reach) -> Foundation:
         registry=registry,
         vault=vault,
         key=key,
-        access=grant(ground, "access", identity, targets),
+        access=grant(ground, "access", identity, roles, granted),
+        custom_roles=roles,
         entrances=reach.entrances("entrances", foundation_entrances(targets)),
         deployers=deployers(config.access),
     )
 
 
+def _custom_roles(ground: Ground) -> Mapping[CustomRole, pulumi.Output[str]]:
+    used = custom_roles(ground.config.access)
+    if not used:
+        return {}
+    return CustomRoles(
+        ground.called("roles"),
+        used,
+        scope=ground.scope,
+        resource_group_id=ground.resource_group_id,
+        existing=ground.config.access.made_roles,
+        opts=ground.child,
+    ).ids
+
+
 def grant(
-    ground: Ground, part: str, identity: Identity, targets: Mapping[Target, pulumi.Output[str]]
+    ground: Ground,
+    part: str,
+    identity: Identity,
+    roles: Mapping[CustomRole, pulumi.Output[str]],
+    targets: Mapping[Target, pulumi.Output[str]],
 ) -> Access:
     """Every grant of the configuration on one of these targets; to a workspace's own identity Microsoft grants what it needs."""
     own = ground.config.workspace.identity == "system"
@@ -120,5 +175,6 @@ def grant(
         ],
         principals=identity.principal_ids,
         targets=targets,
+        custom_roles=roles,
         opts=ground.child,
     )

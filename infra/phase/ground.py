@@ -26,6 +26,7 @@ class Ground:
     platform: pulumi.Resource
     suffix: pulumi.Output[str]
     resource_group_name: pulumi.Output[str]
+    resource_group_id: pulumi.Output[str]
     scope: Scope
 
     @property
@@ -63,5 +64,6 @@ def compose_ground(name: str, config: StackConfig, platform: pulumi.Resource) ->
         platform=platform,
         suffix=suffix.value,
         resource_group_name=group.name,
+        resource_group_id=group.id,
         scope=Scope(group.name, config.location, names, config.all_tags, config.protect),
     )

@@ -63,10 +63,11 @@ def compose_workspace(ground: Ground, reach: Reach, foundation: Foundation) -> C
         key=foundation.key,
         opts=ground.child,
     )
-    access = grant(ground, "workspace-access", foundation.identity, {"workspace": workspace.id})
+    identity, roles = foundation.identity, foundation.custom_roles
+    access = grant(ground, "workspace-access", identity, roles, {"workspace": workspace.id})
     # What is granted on a hub doesn't hold in its projects.
     member_access = [
-        grant(ground, f"{label}-access", foundation.identity, {"workspace": member_id})
+        grant(ground, f"{label}-access", identity, roles, {"workspace": member_id})
         for label, member_id in workspace.projects.items()
     ]
     entrances = reach.entrances("workspace-entrance", workspace_entrances(workspace.id))

@@ -14,7 +14,7 @@ from pulumi_azure_native import authorization, keyvault, managedidentity
 from pydantic import model_validator
 
 from infra import names
-from infra.access.grant import Role
+from infra.access.role import Role
 from infra.section import Section, setting
 
 if TYPE_CHECKING:

@@ -87,7 +87,7 @@ def preview(
 
 def role_names() -> dict[str, str]:
     """The names of the roles that this platform assigns, by id."""
-    from infra.access.grant import Role  # noqa: PLC0415 (loads Pulumi's SDK)
+    from infra.access.role import Role  # noqa: PLC0415 (loads Pulumi's SDK)
 
     words = {"azureml": "AzureML", "acr": "Acr"}
     return {

@@ -110,6 +110,16 @@ NAMED = {
         "roleAssignmentName",
         r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     ),
+    "azure-native:authorization:RoleDefinition": (
+        "Microsoft.Authorization/roleDefinitions",
+        "roleDefinitionId",
+        r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    ),
+    "azure-native:managedidentity:FederatedIdentityCredential": (
+        "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+        "federatedIdentityCredentialResourceName",
+        r"[a-zA-Z0-9][\w-]{2,119}",
+    ),
     "azure-native:eventgrid:SystemTopic": (
         "Microsoft.EventGrid/systemTopics",
         "systemTopicName",

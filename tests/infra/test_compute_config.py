@@ -73,6 +73,16 @@ def test_every_compute_has_a_hint_at_the_quota_it_needs():
     assert hints["mine"].startswith("4 vCPUs (1 nodes")
 
 
+def test_a_managed_network_has_no_subnets():
+    subnet = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/s"
+    with pytest.raises(ConfigError) as caught:
+        parse({**LEAST, "network": {"mode": "managed"}, "compute": clusters({"subnetId": subnet})})
+    assert str(caught.value) == (
+        "mlops:compute.clusters[0].subnetId: machines of a workspace with a managed network are in that network, and Azure "
+        "refuses a subnet; remove it, or write network.mode: private"
+    )
+
+
 @pytest.mark.parametrize(
     ("compute", "line"),
     [

@@ -3,7 +3,7 @@
 import pytest
 from recorded_program import CALLBACK, run
 
-from infra.access.grant import Role
+from infra.access.role import Role
 
 FUNCTION = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/app/functions/f"
 TOPIC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/n/topics/t"

@@ -7,7 +7,7 @@ from pulumi.runtime import config as runtime_config
 from pulumi.runtime import settings
 from recorded_program import REPOSITORY, Recording, run, stack_values
 
-from infra.access.grant import grants
+from infra.access.table import deployers
 from infra.config import ConfigError, load, parse
 from local.settings import LOCATION, PRINCIPAL_ID
 from ml import spec
@@ -117,24 +117,6 @@ def test_configuration_is_frozen():
             "such as flight_delay",
         ),
         (
-            {"access": {"readers": [{"id": "us"}]}},
-            "mlops:access.readers[0].id: 'us'",
-            "object ids",
-            "az ad group",
-        ),
-        (
-            {"access": {"readers": [{"id": SOMEBODY, "type": "Team"}]}},
-            "mlops:access.readers[0].type: 'Team'",
-            "isn't found",
-            "write Group, User",
-        ),
-        (
-            {"access": {"readers": [{"id": SOMEBODY}, {"id": SOMEBODY.upper()}]}},
-            f"mlops:access.readers: {SOMEBODY}",
-            "Azure refuses",
-            "list it once",
-        ),
-        (
             {"network": {"mode": "private"}, "registry": {"sku": "Basic"}},
             "mlops:registry.sku: a Basic registry",
             "no image could be pulled",
@@ -210,10 +192,6 @@ def test_a_wrong_value_is_one_line_with_its_key_what_breaks_and_the_remedy(chang
             {"network": {"publicAccess": False}},
             "mlops:network.publicAccess: unknown key, it would have no effect; write mode: private for what was false, mode: public for what was true",
         ),
-        (
-            {"access": {"readers": [{"id": SOMEBODY, "kind": "User"}]}},
-            "mlops:access.readers[0].kind: unknown key, it would have no effect; known here: id, type",
-        ),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_one(changes, line):
@@ -243,22 +221,6 @@ def test_keys_of_other_namespaces_are_not_ours():
     assert load().location == "westeurope"
 
 
-def test_a_principal_in_two_lists_is_granted_each_role_once():
-    config = parse(
-        {
-            **LEAST,
-            "access": {
-                "deployers": [{"id": SOMEBODY, "type": "User"}],
-                "dataScientists": [{"id": SOMEBODY.upper(), "type": "User"}],
-            },
-        }
-    )
-    labels = [grant.label for grant in grants(config.access)]
-    assert len(labels) == len(set(labels))
-    assert f"{SOMEBODY}-azureml-data-scientist-workspace" in labels
-    assert labels.count(f"{SOMEBODY}-storage-blob-data-contributor-lake") == 1
-
-
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
 def test_a_committed_stack_is_valid_and_names_no_subscription_and_no_secret(stack):
     config = parse(stack_values(stack))
@@ -282,8 +244,7 @@ def test_production_is_stricter_than_development():
 
 def test_the_local_stack_lets_the_principal_of_local_azure_deploy():
     config = parse(stack_values("local"))
-    assert config.access.deployers is not None
-    assert [deployer.id for deployer in config.access.deployers] == [PRINCIPAL_ID]
+    assert deployers(config.access) == (PRINCIPAL_ID,)
     assert config.location == LOCATION
 
 

@@ -9,7 +9,10 @@ from recorded_program import REPOSITORY
 
 from local.settings import PRINCIPAL_ID
 
-DEPLOYERS = {"deployers": [{"id": PRINCIPAL_ID, "type": "ServicePrincipal"}]}
+DEPLOYERS = {
+    "principals": {"local": {"id": PRINCIPAL_ID, "type": "ServicePrincipal"}},
+    "table": [{"who": "local", "role": "deployer"}],
+}
 
 
 def policies(level):

@@ -3,7 +3,7 @@ import re
 import pytest
 from recorded_program import NAMED, SUBSCRIPTION, SUFFIX, TENANT, run
 
-from infra.access.grant import Role
+from infra.access.role import Role
 from local.provider.check import failures
 from local.provider.facts import Facts
 
@@ -13,6 +13,7 @@ UNTAGGED = (
     "storage:BlobContainer",
     "storage:Queue",
     "authorization:RoleAssignment",
+    "authorization:RoleDefinition",
     "eventgrid:SystemTopicEventSubscription",
     "network:Subnet",
     "network:PrivateDnsZoneGroup",
@@ -194,7 +195,7 @@ def test_role_assignments_say_what_kind_of_principal_they_are_for(recording):
             assert assignment.inputs["principalType"] == "ServicePrincipal"
             continue
         who = re.sub(
-            r"mlops-(?:workspace-|events-dead-letters-)?access-(.*?)-(storage|key|acr|azureml|contributor|reader).*",
+            r"mlops-(?:workspace-|events-dead-letters-)?access-(.*?)-(storage|key|acr|azureml|contributor|reader|deploy|managed).*",
             r"\1",
             assignment.name,
         )
@@ -204,7 +205,8 @@ def test_role_assignments_say_what_kind_of_principal_they_are_for(recording):
 
 
 def test_role_assignments_name_known_roles_and_the_narrowest_scope(recording):
-    known = {role.value for role in Role}
+    made = {r.physical_name for r in recording.of("RoleDefinition")}
+    known = {role.value for role in Role} | made
     for assignment in recording.of("RoleAssignment"):
         role = assignment.inputs["roleDefinitionId"]
         assert role.startswith(
@@ -218,10 +220,16 @@ def test_role_assignments_name_known_roles_and_the_narrowest_scope(recording):
 def test_people_get_what_their_work_needs_and_no_more():
     group = "aaaaaaaa-1111-4222-8333-44444444444{}"
     access = {
-        "deployers": [],
-        "dataScientists": [{"id": group.format(1)}],
-        "operators": [{"id": group.format(2)}],
-        "readers": [{"id": group.format(3)}],
+        "principals": {
+            "scientists": {"id": group.format(1)},
+            "operators": {"id": group.format(2)},
+            "readers": {"id": group.format(3)},
+        },
+        "table": [
+            {"who": "scientists", "role": "data scientist"},
+            {"who": "operators", "role": "compute operator"},
+            {"who": "readers", "role": "reader"},
+        ],
     }
     recording = run("local", access=access, models=[])
     granted = {}

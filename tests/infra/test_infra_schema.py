@@ -89,7 +89,8 @@ def test_a_checker_of_schemas_passes_the_committed_stacks_and_no_bad_one(tmp_pat
         {**stack(), "encryptionsalt": "v1:salt", "secretsprovider": "passphrase"},
         {"encryptionsalt": "v1:salt"},
         {"config": {**stack()["config"], "azure-native:subscriptionId": "1"}},
-        stack(access={"readers": [{"id": "12121212-3434-4565-8787-909090909090"}]}),
+        stack(access={"principals": {"us": {"id": "12121212-3434-4565-8787-909090909090"}}}),
+        stack(access={"table": [{"who": "us", "role": "reader", "on": "lake"}]}),
     ],
 )
 def test_what_pulumi_and_people_write_passes(validator, document):
@@ -106,7 +107,7 @@ def test_what_pulumi_and_people_write_passes(validator, document):
         (stack(protect="maybe"), ["config", "mlops:protect"]),
         (stack(tags={"a<b": "c"}), ["config", "mlops:tags"]),
         (stack(models="flight_delay"), ["config", "mlops:models"]),
-        (stack(access={"readers": [{"type": "User"}]}), ["config", "mlops:access", "readers", 0]),
+        (stack(access={"table": [{"who": "us"}]}), ["config", "mlops:access", "table", 0]),
         ({"config": {"mlops:environment": "dev"}}, ["config"]),
         ({"config": {}, "configuration": {}}, []),
         ({"config": {**stack()["config"], "environment": "dev"}}, ["config"]),

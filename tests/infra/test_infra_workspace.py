@@ -5,7 +5,7 @@ import uuid
 import pytest
 from recorded_program import SUBSCRIPTION, SUFFIX, run
 
-from infra.access.grant import Role
+from infra.access.role import Role
 
 CUSTOMER = {
     "encryption": {"keys": "customer", "rotateAfterDays": 90},

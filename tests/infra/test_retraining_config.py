@@ -2,7 +2,8 @@
 
 import pytest
 
-from infra.access.grant import RETRAINING_ROLES, Role
+from infra.access.grant import RETRAINING_ROLES
+from infra.access.role import Role
 from infra.config import ConfigError, parse
 from infra.names import Names, claims_container
 

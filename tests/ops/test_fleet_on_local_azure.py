@@ -24,7 +24,10 @@ DEFAULTS = {
     "location": "westeurope",
     "owner": "tests",
     "costCenter": "none",
-    "access": {"deployers": [{"id": PRINCIPAL_ID, "type": "ServicePrincipal"}]},
+    "access": {
+        "principals": {"local": {"id": PRINCIPAL_ID, "type": "ServicePrincipal"}},
+        "table": [{"who": "local", "role": "deployer"}],
+    },
 }
 THREE = {"vision": {"owner": "vision-team"}, "nlp": None, "tabular": {"addressSpace": "10.80.0.0/20"}}
 
