@@ -8,7 +8,8 @@ and ``random``, ``copy`` or ``uuid``), ``replaces`` (inputs besides the path's t
 A property is written ``SHAPE[!][=CONSTANT][@PLACE]``. Shapes: ``s`` string, ``b`` boolean, ``i`` integer, ``n`` number,
 ``*`` anything, ``[X`` list, ``{X`` map, ``%`` list that is a map of empty objects on the wire, ``#type|#type`` objects.
 ``!`` is required. Places: ``a/b`` on the wire, ``properties`` short for ``properties/NAME``, ``path:x``, ``query:x``;
-without one, the SDK's name. ``limits`` has the lengths, ranges and patterns of inputs, by token or nested type.
+without one, the SDK's name. ``limits`` has the lengths, ranges and patterns of inputs, by token or nested type;
+``functions`` the resource type, action and API version of each that lists something.
 """
 
 from __future__ import annotations
@@ -107,6 +108,11 @@ class Facts:
     def load(cls) -> Facts:
         """The table of this package."""
         return cls(json.loads(_TABLE.read_text()))
+
+    def function(self, token: str) -> tuple[str, str, str] | None:
+        """What a function asks: the type of a resource, an action below it, the API version; None if it isn't known."""
+        entry: tuple[str, str, str] | None = self.table["functions"].get(token)
+        return (entry[0], entry[1], entry[2]) if entry is not None else None
 
     @property
     def tokens(self) -> tuple[str, ...]:

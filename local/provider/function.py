@@ -1,4 +1,7 @@
-"""Functions (invokes): a few that programs use often, and ``getX`` of every resource type in the table."""
+"""Functions (invokes): ``getX`` of every resource type in the table, and what lists keys and the like of one.
+
+A function that isn't known is refused by name. Arguments besides names in a path are sent as they are.
+"""
 
 from __future__ import annotations
 
@@ -21,27 +24,50 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_STORAGE = "azure-native:storage:StorageAccount"
-_WORKSPACE = "azure-native:machinelearningservices:Workspace"
-#: Actions below a resource: its type, and the action's path, filled in from the arguments.
-_ACTIONS = {
-    "azure-native:storage:listStorageAccountKeys": (_STORAGE, "listKeys"),
-    "azure-native:machinelearningservices:listWorkspaceKeys": (_WORKSPACE, "listKeys"),
-    "azure-native:machinelearningservices:listOnlineEndpointKeys": (
-        "azure-native:machinelearningservices:OnlineEndpoint",
-        "listKeys",
+#: Actions whose function has another name than the action, with the API version where it isn't the resource's. The path is
+#: filled in from the arguments.
+_ACTIONS: dict[str, tuple[str, str, str | None]] = {
+    "azure-native:containerservice:listManagedClusterAdminCredentials": (
+        "azure-native:containerservice:ManagedCluster",
+        "listClusterAdminCredential",
+        None,
+    ),
+    "azure-native:containerservice:listManagedClusterUserCredentials": (
+        "azure-native:containerservice:ManagedCluster",
+        "listClusterUserCredential",
+        None,
+    ),
+    "azure-native:eventgrid:listTopicSharedAccessKeys": ("azure-native:eventgrid:Topic", "listKeys", None),
+    "azure-native:eventgrid:listDomainSharedAccessKeys": ("azure-native:eventgrid:Domain", "listKeys", None),
+    "azure-native:eventhub:listEventHubKeys": (
+        "azure-native:eventhub:EventHub",
+        "authorizationRules/{authorizationRuleName}/listKeys",
+        None,
+    ),
+    "azure-native:eventhub:listNamespaceKeys": (
+        "azure-native:eventhub:Namespace",
+        "authorizationRules/{authorizationRuleName}/listKeys",
+        None,
     ),
     "azure-native:logic:listWorkflowTriggerCallbackUrl": (
         "azure-native:logic:Workflow",
         "triggers/{triggerName}/listCallbackUrl",
-    ),
-    "azure-native:containerregistry:listRegistryCredentials": (
-        "azure-native:containerregistry:Registry",
-        "listCredentials",
+        None,
     ),
     "azure-native:operationalinsights:getSharedKeys": (
         "azure-native:operationalinsights:Workspace",
         "sharedKeys",
+        "2020-08-01",
+    ),
+    "azure-native:servicebus:listNamespaceKeys": (
+        "azure-native:servicebus:Namespace",
+        "authorizationRules/{authorizationRuleName}/listKeys",
+        None,
+    ),
+    "azure-native:servicebus:listQueueKeys": (
+        "azure-native:servicebus:Queue",
+        "authorizationRules/{authorizationRuleName}/listKeys",
+        None,
     ),
 }
 
@@ -62,8 +88,9 @@ class Functions:
         if token == "azure-native:authorization:getClientToken":  # noqa: S105 - a Pulumi token
             scope = str(arguments.get("endpoint") or MANAGEMENT).rstrip("/")
             return {"token": await self.client.token(scope)}
-        if token in _ACTIONS:
-            return await self._action(token, arguments)
+        known = _ACTIONS.get(token) or self.facts.function(token)
+        if known is not None:
+            return await self._action(*known, arguments)
         module, _, name = token.rpartition(":")
         resource = f"{module}:{name.removeprefix('get')}"
         if name.startswith("get") and resource in self.facts.tokens:
@@ -82,14 +109,15 @@ class Functions:
             "tenantId": self.credential.tenant_id,
         }
 
-    async def _action(self, token: str, arguments: Json) -> Json:
-        resource, action = _ACTIONS[token]
+    async def _action(self, resource: str, action: str, version: str | None, arguments: Json) -> Json:
         fact = self.facts.resource(resource)
         address = wire.resource_id(fact, arguments, self.subscription_id)
-        # log analytics has its keys at an older version
-        version = "2020-08-01" if action == "sharedKeys" else fact.version
         path = action.format_map({name: quote(str(value), safe="") for name, value in arguments.items()})
-        return _sdk_names(await self.client.post(f"{address}/{path}", version))
+        in_path = {p.name for p in fact.inputs.values() if p.location == "path"} | set(
+            re.findall(r"{(\w+)}", action)
+        )
+        body = {name: value for name, value in arguments.items() if name not in in_path}
+        return _sdk_names(await self.client.post(f"{address}/{path}", version or fact.version, body or None))
 
     async def _get(self, token: str, arguments: Json) -> Json:
         fact = self.facts.resource(token)

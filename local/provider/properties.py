@@ -114,6 +114,15 @@ def plain(value: Any) -> Any:
     return value
 
 
+def without_nulls(value: Any) -> Any:
+    """The value without null properties, at any depth: state doesn't have them either."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in cast("Json", value).items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in cast("list[Any]", value)]
+    return value
+
+
 def has_unknowns(value: Any) -> bool:
     """Whether anything in the value is unknown."""
     if isinstance(value, Secret):

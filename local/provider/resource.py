@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from local.provider import check, preview, refresh, wire
 from local.provider.arm_client import ArmRequestError, OperationFailedError, Wait
 from local.provider.check import API_VERSION
-from local.provider.properties import UNKNOWN, has_unknowns, keep_secrets, plain
+from local.provider.properties import UNKNOWN, has_unknowns, keep_secrets, plain, without_nulls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,7 +181,7 @@ class Resources:
             return None
 
     def _outputs(self, fact: ResourceFact, response: Mapping[str, Any], inputs: Json) -> Json:
-        found = wire.outputs(self.facts, fact, response) | {API_VERSION: fact.version}
+        found = wire.outputs(self.facts, fact, without_nulls(response)) | {API_VERSION: fact.version}
         return keep_secrets(found, inputs)
 
     async def read(

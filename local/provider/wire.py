@@ -89,7 +89,7 @@ def projected(facts: Facts, fact: ResourceFact, state: Mapping[str, Any]) -> Jso
 
 def imported(facts: Facts, fact: ResourceFact, text: str, response: Mapping[str, Any]) -> Json:
     """The inputs that would give this id and response; empty lists and objects are taken for defaults."""
-    from_body = projected(facts, fact, outputs(facts, fact, response))
+    from_body = _from_wire(facts, {n: p for n, p in fact.inputs.items() if p.location == "body"}, response)
     named: Json = {**path_values(fact, text)}
     for name, value in from_body.items():
         kept = _without_empty(value)

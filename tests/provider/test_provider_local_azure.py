@@ -1,4 +1,4 @@
-"""The provider's process against local Azure: what a platform is made of, created, unchanged, updated and deleted."""
+"""The provider's process against local Azure: what an engine and its users see of one resource or two."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from local.provider.properties import from_struct, to_struct
 
-READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 NONE = provider_pb2.DiffResponse.DIFF_NONE
 
 
@@ -127,148 +126,6 @@ def account_of(engine: Engine, group: Made, **more: Any) -> Made:
         "sku": {"name": "Standard_LRS"},
     }
     return engine.create("storage:StorageAccount", "sa", program | more)
-
-
-def test_a_platform_is_made_unchanged_and_deleted(engine: Engine, group: Made, local_azure):
-    rg = {"resourceGroupName": group.outputs["name"]}
-    tenant = engine.invoke("azure-native:authorization:getClientConfig", {})["tenantId"]
-    identity = engine.create("managedidentity:UserAssignedIdentity", "id", rg)
-    account = account_of(engine, group)
-    in_account = rg | {"accountName": account.outputs["name"]}
-    blobs = engine.create(
-        "storage:BlobServiceProperties",
-        "blobs",
-        in_account | {"blobServicesName": "default", "isVersioningEnabled": True},
-    )
-    container = engine.create("storage:BlobContainer", "data", in_account | {"publicAccess": "None"})
-    queue = engine.create("storage:Queue", "events", in_account)
-    vault = engine.create(
-        "keyvault:Vault",
-        "kv",
-        rg
-        | {
-            "properties": {
-                "tenantId": tenant,
-                "sku": {"family": "A", "name": "standard"},
-                "enableRbacAuthorization": True,
-            }
-        },
-    )
-    logs = engine.create("operationalinsights:Workspace", "law", rg | {"sku": {"name": "PerGB2018"}})
-    insights = engine.create(
-        "applicationinsights:Component",
-        "ai",
-        rg | {"kind": "web", "applicationType": "web", "workspaceResourceId": logs.id},
-    )
-    registry = engine.create("containerregistry:Registry", "acr", rg | {"sku": {"name": "Standard"}})
-    role = engine.create(
-        "authorization:RoleAssignment",
-        "reader",
-        {
-            "scope": group.id,
-            "principalId": identity.outputs["principalId"],
-            "principalType": "ServicePrincipal",
-            "roleDefinitionId": f"/subscriptions/{local_azure.subscription_id}/providers/"
-            f"Microsoft.Authorization/roleDefinitions/{READER}",
-        },
-    )
-    workspace = engine.create(
-        "machinelearningservices:Workspace",
-        "mlw",
-        rg
-        | {
-            "identity": {"type": "UserAssigned", "userAssignedIdentities": [identity.id]},
-            "primaryUserAssignedIdentity": identity.id,
-            "storageAccount": account.id,
-            "keyVault": vault.id,
-            "applicationInsights": insights.id,
-            "containerRegistry": registry.id,
-        },
-    )
-    in_workspace = rg | {"workspaceName": workspace.outputs["name"]}
-    compute = engine.create(
-        "machinelearningservices:Compute",
-        "cpu",
-        in_workspace
-        | {
-            "properties": {
-                "computeType": "AmlCompute",
-                "properties": {
-                    "vmSize": "Standard_DS3_v2",
-                    "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 1},
-                },
-            }
-        },
-    )
-    store = engine.create(
-        "machinelearningservices:Datastore",
-        "lake",
-        in_workspace
-        | {
-            "properties": {
-                "datastoreType": "AzureBlob",
-                "accountName": account.outputs["name"],
-                "containerName": container.outputs["name"],
-                "credentials": {"credentialsType": "None"},
-            }
-        },
-    )
-    data = engine.create(
-        "machinelearningservices:DataContainer",
-        "flights",
-        in_workspace | {"properties": {"dataType": "uri_folder"}},
-    )
-    version = engine.create(
-        "machinelearningservices:DataVersion",
-        "v1",
-        in_workspace
-        | {
-            "name": data.outputs["name"],
-            "version": "1",
-            "properties": {"dataType": "uri_folder", "dataUri": "azureml://datastores/lake/paths/flights/1/"},
-        },
-    )
-    topic = engine.create(
-        "eventgrid:SystemTopic",
-        "topic",
-        rg | {"source": workspace.id, "topicType": "Microsoft.MachineLearningServices.Workspaces"},
-    )
-    subscription = engine.create(
-        "eventgrid:SystemTopicEventSubscription",
-        "drift",
-        rg
-        | {
-            "systemTopicName": topic.outputs["name"],
-            "eventDeliverySchema": "EventGridSchema",
-            "destination": {
-                "endpointType": "StorageQueue",
-                "resourceId": account.id,
-                "queueName": queue.outputs["name"],
-            },
-            "filter": {"includedEventTypes": ["Microsoft.MachineLearningServices.RunStatusChanged"]},
-        },
-    )
-
-    # what programs read
-    assert workspace.outputs["workspaceId"]
-    assert workspace.outputs["identity"]["userAssignedIdentities"][identity.id]["principalId"]
-    assert account.outputs["primaryEndpoints"]["blob"].startswith(f"https://{account.outputs['name']}.blob.")
-    assert vault.outputs["properties"]["vaultUri"] == f"https://{vault.outputs['name']}.vault.azure.net/"
-    assert insights.outputs["connectionString"]
-    assert registry.outputs["loginServer"]
-    assert compute.outputs["properties"]["computeType"] == "AmlCompute"
-    keys = engine.invoke("azure-native:storage:listStorageAccountKeys", in_account)
-    assert keys["keys"][0]["value"]
-    found = engine.invoke("azure-native:keyvault:getVault", rg | {"vaultName": vault.outputs["name"]})
-    assert found["id"] == vault.id
-
-    made = [identity, account, blobs, container, queue, vault, logs, insights, registry, role, workspace]
-    made += [compute, store, data, version, topic, subscription]
-    for resource in reversed(made):
-        engine.delete(resource)
-        engine.delete(resource)  # gone is fine
-        if not resource.urn.endswith("::blobs"):  # it goes with its account
-            assert engine.read(resource).id == "", resource.urn
 
 
 def test_tags_update_in_place_and_a_new_place_replaces(engine: Engine, group: Made):

@@ -186,9 +186,15 @@ class Library:
                     found.append(ResourceType(node["name"].partition("@")[0], WireType(file, body)))
         return found
 
-    def namespaces(self, version: str) -> list[str]:
-        """Those that have the API version."""
-        return sorted({namespace for namespace, v in self._names if v == version.lower()})
+    def functions(self, name: str, version: str) -> list[str]:
+        """The actions of a resource type that read: ``listKeys`` and the like."""
+        self.resource_types(name.partition("/")[0], version)
+        return [
+            node["name"]
+            for file in self._names[name.partition("/")[0].lower(), version.lower()]
+            for node in self._files[file]
+            if node["$type"] == "ResourceFunctionType" and node["resourceType"].lower() == name.lower()
+        ]
 
     def resource_type(self, name: str, version: str) -> ResourceType:
         """One; ``UnknownArmTypeError`` if it isn't published."""

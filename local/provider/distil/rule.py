@@ -130,6 +130,11 @@ QUERY = {
     "azure-native:storage:FileShare": {"expand": "$expand"},
 }
 
+#: Functions whose arguments have other names on the wire.
+UNLIKE = frozenset(
+    ("azure-native:storage:listStorageAccountSAS", "azure-native:storage:listStorageAccountServiceSAS")
+)
+
 _WHOLE = ("scope", "resourceUri", "resourceId", "scopeId")
 
 

@@ -13,6 +13,7 @@ import re
 import sys
 import typing
 from collections import abc
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pulumi import _types  # pyright: ignore[reportPrivateUsage]
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _ALONE = "These are also available as standalone resources"
+_INVOKE = re.compile(r"invoke\('(azure-native:\w+:\w+)'")
 _VERSION = re.compile(r"Uses Azure REST API version (\d{4}-\d{2}-\d{2}\S*?)\.\s")
 
 
@@ -181,6 +183,18 @@ class Distillery:
         outputs = importlib.import_module(f"pulumi_azure_native.{module}.outputs")
         cls = getattr(outputs, f"{name}Response", None)
         return self.notation(cls, module, wire) if cls is not None else f"#{module}:{name}"
+
+
+def lists(module: str) -> dict[str, str]:
+    """The functions of a module that list something of a resource (``listWorkspaceKeys``), and their API versions."""
+    found: dict[str, str] = {}
+    folder = Path(importlib.import_module(f"pulumi_azure_native.{module}").__path__[0])
+    for file in sorted(folder.glob("list_*.py")):
+        text = file.read_text()
+        token, version = _INVOKE.search(text), _VERSION.search(text)
+        if token is not None and version is not None:
+            found[token[1]] = version[1]
+    return found
 
 
 def at(sdk_name: str, place: list[str]) -> str:

@@ -12,7 +12,7 @@ from pulumi import _types  # pyright: ignore[reportPrivateUsage]
 
 from local.provider.distil import rule
 from local.provider.distil.arm_type import Library, ResourceType, UnknownArmTypeError, WireType, plain_name
-from local.provider.distil.sdk import Distillery, SdkError, Token, at, standalone
+from local.provider.distil.sdk import Distillery, SdkError, Token, at, lists, standalone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +54,7 @@ def distil(library: Library, wanted: Mapping[str, str]) -> tuple[Json, dict[str,
     limits |= distillery.limits
     table = {
         "resources": resources,
+        "functions": _functions(library, resources),
         "types": dict(sorted(distillery.types.items())),
         "limits": {name: limits[name] for name in sorted(limits)},
     }
@@ -92,6 +93,24 @@ def _resource(library: Library, token: Token, hint: str, distillery: Distillery,
     }
     outputs = _outputs(token, body, inputs, distillery)
     return {key: value for key, value in fact.items() if value} | {"inputs": inputs, "outputs": outputs}
+
+
+def _functions(library: Library, resources: Json) -> Json:
+    """Functions that are an action of a resource in the table: its token, the action and the API version."""
+    found: Json = {}
+    for module in sorted({token.split(":")[1] for token in resources}):
+        for function, version in lists(module).items():
+            if function in rule.UNLIKE:
+                continue
+            asked = function.split(":")[2].removeprefix("list")
+            names = [t for t in resources if t.split(":")[1] == module and asked.startswith(t.split(":")[2])]
+            for token in sorted(names, key=len)[-1:]:
+                action = f"list{asked.removeprefix(token.split(':')[2])}"
+                known = library.functions(rule.arm_type(resources[token]["path"]), version)
+                exact = next((name for name in known if name.lower() == action.lower()), None)
+                if exact is not None:
+                    found[function] = [token, exact, version]
+    return found
 
 
 def _name_limits(library: Library, name: str, version: str, path: str, parameters: Mapping[str, str]) -> Json:
