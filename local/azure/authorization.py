@@ -179,9 +179,17 @@ def permission(one: Permission) -> Json:
     }
 
 
-def _implicit_definition(_azure: Azure, resource_id: ResourceId) -> Json | None:
+def _implicit_definition(azure: Azure, resource_id: ResourceId) -> Json | None:
+    """A built-in role at any scope, and a custom role below the subscription, wherever it was PUT."""
     name = resource_id.name.lower()
-    return _built_in(name) if name in BUILT_IN_ROLES else None
+    if name in BUILT_IN_ROLES:
+        return _built_in(name)
+    made = azure.store.named(DEFINITION, name)
+    return (
+        dict(made[0].body)
+        if made and resource_id.scope.lower() == f"/subscriptions/{SUBSCRIPTION_ID}"
+        else None
+    )
 
 
 def _prepare_definition(azure: Azure, resource_id: ResourceId, body: Json, old: Record | None) -> Json:
