@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from infra.scope import Scope
 
 
+#: What changes with the other network, and a refresh would take for changes of this one.
+_THE_OTHER_SIDES = (
+    "peeringState",
+    "peeringSyncLevel",
+    "remoteAddressSpace",
+    "remoteVirtualNetworkAddressSpace",
+)
+
+
 class HubConfig(Section):
     """``mlops:network.hub``."""
 
@@ -64,7 +73,9 @@ class Peering(pulumi.ComponentResource):
                 allow_virtual_network_access=True,
                 allow_forwarded_traffic=True,
                 allow_gateway_transit=config.use_gateway,
-                opts=pulumi.ResourceOptions(parent=self, provider=hub_provider),
+                opts=pulumi.ResourceOptions(
+                    parent=self, provider=hub_provider, ignore_changes=list(_THE_OTHER_SIDES)
+                ),
             )
             after.append(back)
         self.id = azure.VirtualNetworkPeering(
@@ -77,6 +88,6 @@ class Peering(pulumi.ComponentResource):
             # What comes from networks behind the hub.
             allow_forwarded_traffic=True,
             use_remote_gateways=config.use_gateway,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after, ignore_changes=list(_THE_OTHER_SIDES)),
         ).id
         self.register_outputs({"id": self.id})

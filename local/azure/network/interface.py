@@ -122,8 +122,22 @@ def _settings(properties: Json) -> Json:
     }
 
 
-def of_owner(owner: Record, key: str, name: str, configurations: list[Json]) -> Json:
-    """The body of the interface that Azure makes for a private endpoint or a private link service (``key``)."""
+def make_of_owner(azure: Azure, owner: Record, key: str, configurations: list[Json]) -> None:
+    """Writes the interface that Azure makes for a private endpoint or a private link service (``key``), if it changed."""
+    nic = azure.parse(str(owner.body["properties"]["networkInterfaces"][0]["id"]))
+    body = _of_owner(owner, key, nic.name, configurations)
+    old = azure.store.get(nic.text)
+    if old is None or old.body != body:
+        azure.store.put(nic.text, body)
+
+
+async def remove_of_owner(azure: Azure, owner: Record) -> None:
+    """Removes the interfaces of a private endpoint or a private link service that goes."""
+    for nic in owner.body["properties"].get("networkInterfaces") or []:
+        azure.store.delete(str(nic["id"]))
+
+
+def _of_owner(owner: Record, key: str, name: str, configurations: list[Json]) -> Json:
     return {
         "location": owner.body["location"],
         "tags": owner.body.get("tags") or {},

@@ -156,7 +156,6 @@ def _addresses(wanted: dict[str, list[str]], fixed: dict[str, str], chosen: list
 async def _settle(azure: Azure, record: Record) -> Json | None:
     """Makes the network interface."""
     properties: Json = record.body["properties"]
-    nic = azure.parse(str(properties["networkInterfaces"][0]["id"]))
     configurations = [
         {
             "name": member["name"],
@@ -173,16 +172,8 @@ async def _settle(azure: Azure, record: Record) -> Json | None:
         }
         for member in properties["members"]
     ]
-    body = interface.of_owner(record, "privateEndpoint", nic.name, configurations)
-    old = azure.store.get(nic.text)
-    if old is None or old.body != body:
-        azure.store.put(nic.text, body)
+    interface.make_of_owner(azure, record, "privateEndpoint", configurations)
     return None
-
-
-async def _vanish(azure: Azure, record: Record) -> None:
-    for nic in record.body["properties"].get("networkInterfaces") or []:
-        azure.store.delete(str(nic["id"]))
 
 
 def _read(azure: Azure, _record: Record, properties: Json) -> Json:
@@ -214,7 +205,7 @@ TYPES = (
         parts=_PARTS,
         has_guid=True,
         settle=_settle,
-        vanish=_vanish,
+        vanish=interface.remove_of_owner,
         patch=False,
     ),
 )

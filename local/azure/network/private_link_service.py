@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import bad_request
 from local.azure.network import private_link
-from local.azure.network.interface import of_owner, placed
+from local.azure.network.interface import make_of_owner, placed, remove_of_owner
 from local.azure.network.name import INTERFACE, LINK_SERVICE
 from local.azure.network.record import Part, before, kept, named
 from local.azure.network.reference import check_reference, in_use
@@ -73,18 +73,8 @@ def _write(azure: Azure, resource_id: ResourceId, body: Json, properties: Json, 
 
 async def _settle(azure: Azure, record: Record) -> Json | None:
     """Makes the network interface."""
-    properties: Json = record.body["properties"]
-    nic = azure.parse(str(properties["networkInterfaces"][0]["id"]))
-    body = of_owner(record, "privateLinkService", nic.name, properties["ipConfigurations"])
-    old = azure.store.get(nic.text)
-    if old is None or old.body != body:
-        azure.store.put(nic.text, body)
+    make_of_owner(azure, record, "privateLinkService", record.body["properties"]["ipConfigurations"])
     return None
-
-
-async def _vanish(azure: Azure, record: Record) -> None:
-    for nic in record.body["properties"].get("networkInterfaces") or []:
-        azure.store.delete(str(nic["id"]))
 
 
 def _read(azure: Azure, record: Record, properties: Json) -> Json:
@@ -126,7 +116,7 @@ TYPES = (
         guard=_keep_used,
         has_guid=True,
         settle=_settle,
-        vanish=_vanish,
+        vanish=remove_of_owner,
         patch=False,
     ),
 )
