@@ -138,6 +138,27 @@ def test_the_isolation_of_a_managed_network_is_raised_never_lowered(
         assert (status, "raised only" in refused["error"]["message"]) == (400, True)
 
 
+def test_a_workspace_gets_a_managed_network_while_it_has_no_computes(
+    local_azure: LocalAzure, workspace: Workspace
+) -> None:
+    path, body = of_kind(workspace, "Default")
+    local_azure.put(path, body, api_version=VERSION)
+    scale = {"minNodeCount": 0, "maxNodeCount": 1, "nodeIdleTimeBeforeScaleDown": "PT120S"}
+    cluster = {"vmSize": "Standard_DS3_v2", "scaleSettings": scale}
+    compute = {"location": "westeurope", "properties": {"computeType": "AmlCompute", "properties": cluster}}
+    local_azure.put(f"{path}/computes/nodes", compute, api_version=VERSION)
+    managed = {"properties": {"managedNetwork": {"isolationMode": "AllowInternetOutbound"}}}
+    status, _, refused = local_azure.arm("PATCH", path, managed, api_version=VERSION)
+    assert status == 400
+    assert refused["error"]["message"].endswith("delete these first: nodes.")
+    _, headers, _ = local_azure.arm(
+        "DELETE", f"{path}/computes/nodes?underlyingResourceAction=Delete", api_version=VERSION
+    )
+    local_azure.wait(headers, api_version=VERSION)
+    status, _, _ = local_azure.arm("PATCH", path, managed, api_version=VERSION)
+    assert status in (200, 202)
+
+
 def test_secrets_of_a_connection_are_only_listed(
     local_azure: LocalAzure, ml_client: MLClient, workspace: Workspace
 ) -> None:

@@ -1,9 +1,10 @@
 """The managed network of a workspace: its isolation, its outbound rules, its provisioning.
 
-Isolation is raised, never lowered: Disabled → AllowInternetOutbound → AllowOnlyApprovedOutbound. Rules are resources of
-their own, and the workspace shows them; FQDN and service tag rules need AllowOnlyApprovedOutbound. The network is
-provisioned on request or by the first compute, at once. Omitted: what it does (nothing here is on a network), the rules
-that Azure adds by itself, and the private endpoints it makes.
+A workspace gets one while it has no computes. Isolation is raised, never lowered: Disabled → AllowInternetOutbound →
+AllowOnlyApprovedOutbound. Rules are resources of their own, and the workspace shows them; FQDN and service tag rules need
+AllowOnlyApprovedOutbound. The network is provisioned on request or by the first compute, at once. What its rules for
+private endpoints lead to is reached from it (``access.vantage``). Omitted: filtering of everything else, the rules that
+Azure adds by itself, and the private endpoints it makes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from local.azure.resource_type import Call, Json, Record, ResourceId
 
 RULE = f"{WORKSPACE}/outboundRules"
+_COMPUTE = f"{WORKSPACE}/computes"
+_ENDPOINT = f"{WORKSPACE}/onlineEndpoints"
+#: Computes whose machines are Azure ML's own.
+_OWN_COMPUTES = ("AmlCompute", "ComputeInstance")
 DISABLED = "Disabled"
 _ONLY_APPROVED = "AllowOnlyApprovedOutbound"
 #: From the least isolation to the most.
@@ -83,6 +88,34 @@ def complete(wanted: Mapping[str, Any] | None, before: Mapping[str, Any] | None)
         one for one in _MODES[1:] if _MODES.index(one) >= _MODES.index(mode)
     ]
     return network
+
+
+def check_empty(azure: Azure, workspace_id: str, wanted: Json, before: Mapping[str, Any] | None) -> None:
+    """Refuses a managed network for a workspace that has computes outside of it.
+
+    Source: learn.microsoft.com, "Workspace managed virtual network isolation": delete all computing resources first.
+
+    Raises:
+        ArmError: 400, naming them.
+    """
+    if (
+        wanted["isolationMode"] == DISABLED
+        or str((before or {}).get("isolationMode") or DISABLED) != DISABLED
+    ):
+        return
+    found = [
+        record.name
+        for kind in (_COMPUTE, _ENDPOINT)
+        for record in azure.store.below(workspace_id, kind)
+        if record.type == _ENDPOINT or record.body["properties"].get("computeType") in _OWN_COMPUTES
+    ]
+    if found:
+        raise bad_request(
+            "A managed network can't be enabled while the workspace has computes or online endpoints, which would be outside of "
+            f"it; delete these first: {', '.join(sorted(found))}.",
+            code="ValidationError",
+            target="properties.managedNetwork.isolationMode",
+        )
 
 
 def _host_name(destination: Any) -> str | None:

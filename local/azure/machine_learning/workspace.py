@@ -59,6 +59,8 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
     given["managedNetwork"] = managed_network.complete(
         given.get("managedNetwork"), before.get("managedNetwork")
     )
+    if old is not None:
+        managed_network.check_empty(azure, old.id, given["managedNetwork"], before.get("managedNetwork"))
     encryption = customer_key.complete(
         azure, given.get("encryption"), before.get("encryption"), new=old is None, region=str(location)
     )
