@@ -121,6 +121,9 @@ def _network_rules(given: Json | None) -> Json:
     }
     ranges = [str(rule.get("value", "")) for rule in rules["ipRules"]]
     rules["ipRules"] = [{"value": one if "/" in one or not one else f"{one}/32"} for one in ranges]
+    rules["virtualNetworkRules"] = [
+        {"ignoreMissingVnetServiceEndpoint": False, **rule} for rule in rules["virtualNetworkRules"]
+    ]
     return rules
 
 

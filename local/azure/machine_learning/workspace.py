@@ -103,7 +103,13 @@ def _check_name(azure: Azure, resource_id: ResourceId, old: Record | None) -> No
 
 def _check_dependencies(azure: Azure, given: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     for name in _FIXED:
-        if before.get(name) and name in given and str(given[name]).lower() != str(before[name]).lower():
+        # What a workspace was made without, it stays without.
+        set_before = before.get(name) or (bool(before) and isinstance(given.get(name), bool))
+        if (
+            set_before
+            and name in given
+            and str(given[name] or "").lower() != str(before.get(name) or "").lower()
+        ):
             raise bad_request(f"The {name} of a workspace can't be changed.", target=f"properties.{name}")
     for name in ("storageAccount", "keyVault"):
         if not (given.get(name) or before.get(name)):
