@@ -14,12 +14,13 @@ import pulumi
 from pulumi.runtime import config as runtime
 from pydantic import StringConstraints, ValidationError
 
-from infra import names
+from infra import names, region
 from infra.access import table
 from infra.access.table import AccessConfig
 from infra.cloud import CLOUDS, Cloud, CloudName, environment_mistake
 from infra.compute import compute
 from infra.compute.compute import ComputeConfig
+from infra.compute.vm_size import has_gpus
 from infra.data import config as data
 from infra.data.config import DataConfig
 from infra.events.retraining import RetrainingConfig
@@ -154,6 +155,8 @@ class StackConfig(Section):
         )
 
 
+#: Keys whose values are tags as well.
+_TAG_KEYS = ("project", "environment", "owner", "costCenter")
 #: Keys whose values are text as it stands.
 _PLAIN = frozenset(
     field.alias or name for name, field in StackConfig.model_fields.items() if not is_object(field.annotation)
@@ -255,12 +258,15 @@ def _mistakes(config: StackConfig) -> list[str]:
     found += data.mistakes(config.data, redundancy=config.storage.redundancy)
     found += compute.mistakes(config.compute, config.network.mode)
     found += table.mistakes(config.access, config.compute.names)
-    own = set(names.tags(project="", environment="", owner="", cost_center="", more={}))
+    found += _without_gpus(config)
+    own = names.tags(
+        project="project", environment="environment", owner="owner", cost_center="costCenter", more={}
+    )
+    keys = {tag: f" and write {value}" if value in _TAG_KEYS else "" for tag, value in own.items()}
     found += [
-        f"tags.{tag}: the platform sets this tag itself, so it would have no effect; "
-        "remove it and write the key of that name"
+        f"tags.{tag}: the platform sets this tag itself, so it would have no effect; remove it{keys[tag.lower()]}"
         for tag in config.tags
-        if tag.lower() in own
+        if tag.lower() in keys
     ]
     found += [
         f"models: {model} is listed twice, and a model can be served once per stack; list it once"
@@ -268,3 +274,19 @@ def _mistakes(config: StackConfig) -> list[str]:
         if count > 1
     ]
     return found
+
+
+def _without_gpus(config: StackConfig) -> list[str]:
+    """Computes that a region has no machines for."""
+    if config.location not in region.WITHOUT_GPUS:
+        return []
+    return [
+        f"compute.{kind}[{number}].vmSize: {config.location} has no machines with GPUs, so {one.name} would get no node of "
+        f"{one.vm_size}; write compute.{kind} without it, or another location"
+        for kind, computes in (
+            ("clusters", config.compute.clusters),
+            ("instances", config.compute.instances),
+        )
+        for number, one in enumerate(computes)
+        if has_gpus(one.vm_size)
+    ]

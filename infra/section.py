@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin
@@ -81,7 +82,7 @@ def _dotted(location: Sequence[int | str]) -> str:
 
 
 def _shown(value: object) -> str:
-    text = " ".join(repr(value).split())
+    text = json.dumps(value) if value is None or isinstance(value, bool) else " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
