@@ -67,7 +67,7 @@ def test_a_profile_that_is_not_there_is_one_line(profile):
     with pytest.raises(ConfigError) as caught:
         parse({**LEAST, "profile": profile})
     assert str(caught.value) == (
-        f"mlops:profile: {profile!r} can't be used: it sets the defaults of all other keys; write sandbox for trying "
+        f"mlops:profile: {'null' if profile is None else repr(profile)} can't be used: it sets the defaults of all other keys; write sandbox for trying "
         "something, standard for a team's development, regulated for audited production"
     )
 
