@@ -76,7 +76,7 @@ class RowConfig(Section):
     role: Annotated[str, AfterValidator(known_role)] = setting(
         breaks="it decides what may be done", write=f"one of {', '.join(WORK)}, or a role of Azure's"
     )
-    on: Annotated[Targets, BeforeValidator(_listed), WithJsonSchema(_LISTED)] = setting(
+    where: Annotated[Targets, BeforeValidator(_listed), WithJsonSchema(_LISTED)] = setting(
         (),
         breaks="it narrows the role to where it is needed",
         write=f"one or several of {', '.join(TARGETS)}, compute/NAME, or an id; or leave the key out for all that the work takes",
@@ -91,11 +91,11 @@ class RowConfig(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if not self.on and self.role not in WORK:
-            raise ValueError(f"{self.role} is a role without a place, so nothing would be granted; write on:")
-        if not self.on and self.condition is not None:
+        if not self.where and self.role not in WORK:
+            raise ValueError(f"{self.role} is a role without a place, so nothing would be granted; write where:")
+        if not self.where and self.condition is not None:
             raise ValueError(
-                f"a condition is about one place, and {self.role} takes several; write on: as well"
+                f"a condition is about one place, and {self.role} takes several; write where: as well"
             )
         for role, target in self.grants:
             if not role.fits(target):
@@ -105,7 +105,7 @@ class RowConfig(Section):
     @property
     def grants(self) -> tuple[tuple[Any, str], ...]:
         """Roles and where they hold."""
-        return granted(self.role, self.on)
+        return granted(self.role, self.where)
 
 
 class AccessConfig(Section):
@@ -126,7 +126,7 @@ class AccessConfig(Section):
     table: tuple[RowConfig, ...] = setting(
         (),
         breaks="it says who may do what; without a deployer in it, whoever runs `pulumi up` is granted what that needs",
-        write="a list of mappings with who, role and, to narrow it, on",
+        write="a list of mappings with who, role and, to narrow it, where",
     )
     delivery: DeliveryConfig | None = setting(
         None,
@@ -156,9 +156,9 @@ class AccessConfig(Section):
             self._check_who(number, row.who)
         once: dict[tuple[str, str, str], int] = {}
         for number, row in enumerate(self.table):
-            for target in row.on or ("",):
+            for target in row.where or ("",):
                 number_before = once.setdefault((row.who, row.role, target.lower()), number)
-                if number_before != number or row.on.count(target) > 1:
+                if number_before != number or row.where.count(target) > 1:
                     where = f" on {target}" if target else ""
                     raise ValueError(
                         f"table[{number}] makes {row.who} {row.role}{where}, as table[{number_before}] does, and Azure refuses "
@@ -225,9 +225,9 @@ def mistakes(config: AccessConfig, computes: Iterable[str]) -> list[str]:
     """What the table says of computes that the stack doesn't have."""
     known = list(computes)
     return [
-        f"access.table[{number}].on: the stack has no {target}, so nothing would be granted; write compute/ and one of "
+        f"access.table[{number}].where: the stack has no {target}, so nothing would be granted; write compute/ and one of "
         f"{', '.join(known)}"
         for number, row in enumerate(config.table)
-        for target in row.on
+        for target in row.where
         if target.startswith("compute/") and target.removeprefix("compute/") not in known
     ]

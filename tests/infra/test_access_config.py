@@ -47,10 +47,10 @@ def test_azure_has_every_role_by_its_id_and_name():
 def test_work_takes_roles_where_it_is_done_and_on_narrows_it_to_one_role_there():
     config = parsed(
         {"who": "ml-team", "role": "Data Scientist"},
-        {"who": "ann", "role": "data-scientist", "on": "workspace"},
-        {"who": "ann", "role": "compute operator", "on": ["compute/cpu-cluster"]},
-        {"who": "ann", "role": "AzureML Registry User", "on": REGISTRY},
-        {"who": "ann", "role": "AcrPush", "on": "registry"},
+        {"who": "ann", "role": "data-scientist", "where": "workspace"},
+        {"who": "ann", "role": "compute operator", "where": ["compute/cpu-cluster"]},
+        {"who": "ann", "role": "AzureML Registry User", "where": REGISTRY},
+        {"who": "ann", "role": "AcrPush", "where": "registry"},
     )
     assert granted(config, TEAM.lower()) == {
         ("azureml data scientist", "workspace"),
@@ -72,7 +72,7 @@ def test_rows_that_lead_to_the_same_grant_make_it_once_with_its_condition():
     config = parsed(
         {"who": "ann", "role": "deployer"},
         {"who": "ann", "role": "data scientist"},
-        {"who": "ann", "role": "storage blob data contributor", "on": "lake", "condition": "@Resource[a] b"},
+        {"who": "ann", "role": "storage blob data contributor", "where": "lake", "condition": "@Resource[a] b"},
     )
     labels = [one.label for one in grants(config)]
     assert len(labels) == len(set(labels))
@@ -88,7 +88,7 @@ def test_without_a_deployer_in_the_table_it_is_whoever_runs_the_program():
 
 def test_the_platforms_own_identities_may_be_given_more():
     config = parsed(
-        {"who": "training", "role": "key vault secrets user", "on": "vault"},
+        {"who": "training", "role": "key vault secrets user", "where": "vault"},
         {"who": "delivery", "role": "job submitter"},
         delivery={},
     )
@@ -181,7 +181,7 @@ def test_an_administrator_gets_a_role_as_the_azure_cli_takes_it():
             ),
         ),
         (
-            access({"who": "ann", "role": "Owner", "on": "resource group"}),
+            access({"who": "ann", "role": "Owner", "where": "resource group"}),
             (
                 "access.table[0].role: 'Owner' can change everything, or give itself any role, so nobody should hold it all the "
                 "time; leave it to the subscription's owner, who makes people eligible for it in Privileged Identity Management"
@@ -196,33 +196,33 @@ def test_an_administrator_gets_a_role_as_the_azure_cli_takes_it():
         ),
         (
             access({"who": "ann", "role": "acrpull"}),
-            "access.table[0]: acrpull is a role without a place, so nothing would be granted; write on:",
+            "access.table[0]: acrpull is a role without a place, so nothing would be granted; write where:",
         ),
         (
-            access({"who": "ann", "role": "acrpull", "on": "vault"}),
+            access({"who": "ann", "role": "acrpull", "where": "vault"}),
             "access.table[0]: acrpull permits nothing on vault; write where it does",
         ),
         (
-            access({"who": "ann", "role": "reader", "on": "valt"}),
-            "access.table[0].on[0]: there is nothing called 'valt' to grant a role on; did you mean vault?",
+            access({"who": "ann", "role": "reader", "where": "valt"}),
+            "access.table[0].where[0]: there is nothing called 'valt' to grant a role on; did you mean vault?",
         ),
         (
-            access({"who": "ann", "role": "compute operator", "on": "compute/gpus"}),
+            access({"who": "ann", "role": "compute operator", "where": "compute/gpus"}),
             (
-                "access.table[0].on: the stack has no compute/gpus, so nothing would be granted; write compute/ and one of "
+                "access.table[0].where: the stack has no compute/gpus, so nothing would be granted; write compute/ and one of "
                 "cpu-cluster, gpu-cluster"
             ),
         ),
         (
             access({"who": "ann", "role": "reader", "condition": "x"}),
-            "access.table[0]: a condition is about one place, and reader takes several; write on: as well",
+            "access.table[0]: a condition is about one place, and reader takes several; write where: as well",
         ),
         (
             access({"who": "ann", "role": "reader"}, {"who": "ann", "role": "Reader"}),
             "access: table[1] makes ann reader, as table[0] does, and Azure refuses the same grant twice; write it once",
         ),
         (
-            access({"who": "ann", "role": "reader", "on": ["lake", "lake"]}),
+            access({"who": "ann", "role": "reader", "where": ["lake", "lake"]}),
             (
                 "access: table[0] makes ann reader on lake, as table[0] does, and Azure refuses the same grant twice; write it "
                 "once"
