@@ -92,7 +92,9 @@ class RowConfig(Section):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if not self.where and self.role not in WORK:
-            raise ValueError(f"{self.role} is a role without a place, so nothing would be granted; write where:")
+            raise ValueError(
+                f"{self.role} is a role without a place, so nothing would be granted; write where:"
+            )
         if not self.where and self.condition is not None:
             raise ValueError(
                 f"a condition is about one place, and {self.role} takes several; write where: as well"

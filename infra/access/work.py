@@ -28,7 +28,7 @@ TARGETS = (
 
 @dataclass(frozen=True)
 class Work:
-    """Kinds of work: ``role`` is what `on` narrows, ``needs`` is all that the work takes."""
+    """Kinds of work: ``role`` is what `where` narrows, ``needs`` is all that the work takes."""
 
     role: AnyRole
     needs: tuple[tuple[AnyRole, Target], ...]
@@ -114,7 +114,7 @@ def known_role(text: str) -> str:
 
 
 def granted(name: str, on: tuple[Target, ...]) -> tuple[tuple[AnyRole, Target], ...]:
-    """What a row of the table grants: without ``on`` all that the work takes, else the role itself there."""
+    """What a row of the table grants: without ``where`` all that the work takes, else the role itself there."""
     if not on:
         return WORK[name].needs
     role = WORK[name].role if name in WORK else BUILT_IN[name]

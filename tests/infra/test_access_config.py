@@ -72,7 +72,12 @@ def test_rows_that_lead_to_the_same_grant_make_it_once_with_its_condition():
     config = parsed(
         {"who": "ann", "role": "deployer"},
         {"who": "ann", "role": "data scientist"},
-        {"who": "ann", "role": "storage blob data contributor", "where": "lake", "condition": "@Resource[a] b"},
+        {
+            "who": "ann",
+            "role": "storage blob data contributor",
+            "where": "lake",
+            "condition": "@Resource[a] b",
+        },
     )
     labels = [one.label for one in grants(config)]
     assert len(labels) == len(set(labels))

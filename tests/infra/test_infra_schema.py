@@ -90,7 +90,7 @@ def test_a_checker_of_schemas_passes_the_committed_stacks_and_no_bad_one(tmp_pat
         {"encryptionsalt": "v1:salt"},
         {"config": {**stack()["config"], "azure-native:subscriptionId": "1"}},
         stack(access={"principals": {"us": {"id": "12121212-3434-4565-8787-909090909090"}}}),
-        stack(access={"table": [{"who": "us", "role": "reader", "on": "lake"}]}),
+        stack(access={"table": [{"who": "us", "role": "reader", "where": "lake"}]}),
     ],
 )
 def test_what_pulumi_and_people_write_passes(validator, document):
