@@ -26,6 +26,9 @@ from infra.data.config import DataConfig
 from infra.events.retraining import RetrainingConfig
 from infra.events.target import EventsConfig, unreachable
 from infra.network.config import NetworkConfig, network_mistakes
+from infra.observability import budget, contact
+from infra.observability.budget import BudgetConfig  # noqa: TC001 (pydantic reads it)
+from infra.observability.contact import AlertsConfig
 from infra.observability.log_analytics import ObservabilityConfig
 from infra.profile import Profile, filled
 from infra.registry import RegistryConfig
@@ -121,6 +124,12 @@ class StackConfig(Section):
     access: AccessConfig = AccessConfig()
     events: EventsConfig = EventsConfig()
     retraining: RetrainingConfig = RetrainingConfig()
+    alerts: AlertsConfig = AlertsConfig()
+    budget: BudgetConfig | None = setting(
+        None,
+        breaks="it decides whether somebody is told before the stack costs too much",
+        write="a mapping with an amount, or leave the key out",
+    )
     endpoint_auth: EndpointAuth | None = setting(
         None,
         breaks="it decides how callers of all online endpoints of this stack sign in",
@@ -255,6 +264,12 @@ def _mistakes(config: StackConfig) -> list[str]:
     )
     if not config.network.public_access:
         found += unreachable(config.events)
+    found += contact.mistakes(
+        config.alerts,
+        diagnostics=config.observability.diagnostics,
+        answers_outside=config.network.public_access,
+    )
+    found += budget.mistakes(config.budget, config.all_tags, told=config.alerts.anybody)
     found += data.mistakes(config.data, redundancy=config.storage.redundancy)
     found += compute.mistakes(config.compute, config.network.mode)
     found += table.mistakes(config.access, config.compute.names)

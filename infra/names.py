@@ -18,6 +18,8 @@ SUFFIX_PATTERN = r"^[a-z0-9]{6}$"
 
 #: Namespace of role assignment names. It may never change: another one would replace every assignment.
 _ROLE_ASSIGNMENTS = uuid.UUID("5a1f6f0e-6c2b-5d0e-9a53-3d1b7c1d9f10")
+#: Namespace of workbooks' names, likewise.
+_WORKBOOKS = uuid.UUID("0f3c6f9e-4a63-5c1c-9d0e-7c1b2f5e8a41")
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,29 @@ class Names:
     def private_endpoint(self, entrance: str) -> str:
         """2-64 characters. ``entrance`` tells the platform's private endpoints apart."""
         return self._hyphenated(f"pep-{entrance}")
+
+    @property
+    def action_group(self) -> str:
+        """1-260 characters."""
+        return self._hyphenated("ag")
+
+    @property
+    def budget(self) -> str:
+        """1-63 letters, digits, hyphens, underscores."""
+        return self._hyphenated("budget")
+
+    @property
+    def dashboard(self) -> str:
+        """3-160 letters, digits, hyphens."""
+        return self._hyphenated("dash")
+
+    def workbook_guid(self) -> str:
+        """A GUID: the same for the same platform."""
+        return str(uuid.uuid5(_WORKBOOKS, self._hyphenated("workbook")))
+
+    def alert(self, rule: str) -> str:
+        """1-260 characters. ``rule`` tells the platform's alert rules apart."""
+        return self._hyphenated(f"alert-{rule}")
 
     def logic_app(self, model: str) -> str:
         """1-80 characters. ``model`` tells the platform's Logic Apps apart."""

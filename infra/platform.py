@@ -11,6 +11,8 @@ import pulumi
 
 from infra.data.asset import Data, DataAsset
 from infra.events.subscription import Topic  # noqa: TC001
+from infra.observability.endpoint_alert import Watch  # noqa: TC001
+from infra.phase.alerting import compose_alerting
 from infra.phase.compute import compose_compute
 from infra.phase.data import compose_data
 from infra.phase.foundation import compose_foundation
@@ -55,6 +57,7 @@ class Platform(pulumi.ComponentResource):
     breach_queue_name: pulumi.Output[str]
     model_queue_name: pulumi.Output[str]
     event_topic: Topic
+    watch: Watch | None  #: what alerts on endpoints need; None: nobody is to be told
     storage_id: pulumi.Output[str]
     storage_name: pulumi.Output[str]
     lake_id: pulumi.Output[str]
@@ -80,6 +83,7 @@ class Platform(pulumi.ComponentResource):
         compute = compose_compute(ground, reach, foundation, centre)
         data = compose_data(ground, foundation, centre, data_assets)
         watching = compose_watching(ground, foundation, centre)
+        watch = compose_alerting(ground, foundation, centre)
 
         # What models are deployed with.
         self.scope = ground.scope
@@ -106,6 +110,7 @@ class Platform(pulumi.ComponentResource):
         self.endpoint_auth = config.endpoint_auth
         self.breach_queue_name = watching.events.breach_queue_name
         self.model_queue_name = watching.events.model_queue_name
+        self.watch = watch
         self.event_topic = watching.events.topic
         self.register_outputs(
             {

@@ -15,6 +15,8 @@ from infra import config as stack_config
 from infra.alias import without_api_versions
 from infra.events.logic_app import LogicAppInputs
 from infra.events.retraining import Retraining
+from infra.observability.dashboard import Dashboard
+from infra.observability.endpoint_alert import EndpointAlerts
 from infra.platform import DataAsset, Platform
 from ml import spec as model_spec
 from ml.served_model import PlatformInputs, ServedModel
@@ -109,6 +111,24 @@ def main() -> None:
                 schedule=served[model].retraining_schedule_name,
                 cool_down_hours=(spec.retraining or NO_RETRAINING).cool_down_hours,
             )
+
+    if platform.watch is not None:
+        for model, spec in specs.items():
+            EndpointAlerts(
+                f"{spec.name}-alerts",
+                config.alerts.endpoint,
+                watch=platform.watch,
+                model=spec.name,
+                endpoint=served[model].endpoint_name,
+                deployment=served[model].deployment_name,
+            )
+    if config.observability.dashboard:
+        Dashboard(
+            f"{config.project}-overview",
+            scope=platform.scope,
+            workspace_id=platform.workspace_id,
+            endpoints={spec.name: served[model].endpoint_name for model, spec in specs.items()},
+        )
 
     pulumi.export("resourceGroup", platform.resource_group_name)
     pulumi.export("workspace", platform.workspace_name)

@@ -29,6 +29,16 @@ class ObservabilityConfig(Section):
         breaks="above it no more logs are taken in that day",
         write="a number of gigabytes above 0, or leave the key out for no limit",
     )
+    workbook: bool = setting(
+        True,
+        breaks="it decides whether Azure Monitor has a workbook of jobs, models, endpoints, access and costs",
+        write="true, or false",
+    )
+    dashboard: bool = setting(
+        True,
+        breaks="it decides whether the portal has a dashboard of jobs, requests and latency",
+        write="true, or false",
+    )
     diagnostics: bool = setting(
         False,
         breaks="it decides whether every resource's logs and metrics are kept in Log Analytics, which charges by the gigabyte",

@@ -130,6 +130,37 @@ NAMED = {
         "eventSubscriptionName",
         r"[a-zA-Z0-9-]{3,64}",
     ),
+    "azure-native:monitor:ActionGroup": (
+        "Microsoft.Insights/actionGroups",
+        "actionGroupName",
+        r"[^%&?/\\#,;]{1,260}",
+    ),
+    "azure-native:monitor:MetricAlert": (
+        "Microsoft.Insights/metricAlerts",
+        "ruleName",
+        r"[^*#&+:<>?@%{}\\/]{1,260}",
+    ),
+    "azure-native:monitor:ScheduledQueryRule": (
+        "Microsoft.Insights/scheduledQueryRules",
+        "ruleName",
+        r"[^*<>%{}&:\\?/#]{1,260}",
+    ),
+    "azure-native:monitor:ActivityLogAlert": (
+        "Microsoft.Insights/activityLogAlerts",
+        "activityLogAlertName",
+        r"[^<>*%{}&:\\?+/#]{1,260}",
+    ),
+    "azure-native:consumption:Budget": ("Microsoft.Consumption/budgets", "budgetName", r"[\w-]{1,63}"),
+    "azure-native:applicationinsights:Workbook": (
+        "Microsoft.Insights/workbooks",
+        "resourceName",
+        r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    ),
+    "azure-native:portal:Dashboard": (
+        "Microsoft.Portal/dashboards",
+        "dashboardName",
+        r"[a-zA-Z0-9-]{3,160}",
+    ),
     "azure-native:servicebus:Namespace": (
         "Microsoft.ServiceBus/namespaces",
         "namespaceName",
