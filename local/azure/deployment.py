@@ -291,6 +291,10 @@ def validated(azure: Azure, resource_id: ResourceId, body: Mapping[str, Any]) ->
     return planned(azure, resource_id, dict(body))
 
 
+async def _vanish(_azure: Azure, _record: Record) -> None:
+    """What it deployed stays."""
+
+
 TYPES = (
     ResourceType(
         DEPLOYMENT,
@@ -299,6 +303,7 @@ TYPES = (
         view=_view,
         patch=False,
         creating="Accepted",
+        vanish=_vanish,
         actions={"exportTemplate": _export, "cancel": _cancel},
     ),
 )

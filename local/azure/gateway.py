@@ -25,6 +25,7 @@ from local.azure.fault import Fault
 from local.azure.machine_learning import registry_discovery
 from local.azure.resource_type import Answer, Call
 from local.azure.storage_data import failure as storage_failure
+from local.azure.template import source as template_source
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -229,7 +230,7 @@ def _complete(
     body = None
     if not opaque and call.content and "json" in call.headers.get("content-type", "application/json"):
         try:
-            body = json.loads(call.content)
+            body = _read(call)
         except ValueError:
             raise ArmError(
                 400,
@@ -248,6 +249,16 @@ def _complete(
         vantage=call.vantage,
         captured=captured,
     )
+
+
+def _read(call: Call) -> Any:
+    try:
+        return json.loads(call.content)
+    except ValueError:
+        # The Azure CLI sends templates as people write them.
+        if "/providers/microsoft.resources/deployments/" not in call.path.lower():
+            raise
+        return template_source.loads(call.content.decode())
 
 
 def _write(call: Call, answer: Answer) -> web.Response:

@@ -273,6 +273,8 @@ def _types(kind: str) -> tuple[ResourceType, ResourceType]:
             listing=_list,
             guard_delete=_guard,
             patch=False,
+            # Of sets 200, of definitions 201.
+            updated=200 if "Set" in kind else 201,
         ),
         ResourceType(
             f"{kind}/versions",

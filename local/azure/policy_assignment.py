@@ -186,7 +186,7 @@ def _prepare_value(_azure: Azure, _resource_id: ResourceId, body: Json, _old: Re
 
 
 TYPES = (
-    ResourceType(ASSIGNMENT, prepare=_prepare, view=_view, listing=_listing, on_delete=_delete),
+    ResourceType(ASSIGNMENT, prepare=_prepare, view=_view, listing=_listing, on_delete=_delete, updated=201),
     ResourceType(EXEMPTION, prepare=_prepare_exemption, listing=_listing),
     ResourceType(VARIABLE, prepare=_prepare_variable, patch=False),
     ResourceType(f"{VARIABLE}/values", prepare=_prepare_value, patch=False),

@@ -2,7 +2,7 @@
 
 Bodies stream both ways. Shared Key and SAS go through as they are: Azurite checks them. Bearer tokens are checked here and
 the request, if the caller's roles permit it, is signed anew with the account's key. Containers, queues and tables that clients make or delete here, and leases
-of containers, show in ARM; legal holds and immutability policies of containers are kept to. The other names of an account
+of containers, show in ARM; a SAS of a user is good for what the user's roles permit; legal holds and immutability policies of containers are kept to. The other names of an account
 (``-secondary``, ``-microsoftrouting``, its DNS zone) lead to the same data. Omitted: ``dfs``, ``file`` and ``web`` (501),
 rules for resource instances.
 """
@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 from datetime import UTC, datetime
 from email.utils import formatdate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import aiohttp
@@ -24,7 +25,7 @@ from local.azure.access import storage_operation, vantage
 from local.azure.blob import ACCOUNT
 from local.azure.errors import ArmError
 from local.azure.shared_key import authorization, table_authorization
-from local.azure.storage import immutability
+from local.azure.storage import immutability, user_delegation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +55,8 @@ _HOP = {
     "expect",
 }
 _CHUNK = 1 << 18
+#: The secret that keys of users are derived from.
+_DELEGATION = "storage/user-delegation"
 _TABLE = re.compile(r"/Tables\('(?P<name>[^']+)'\)$")
 #: Writes that leave a blob's content as it is.
 _HARMLESS = ("lease", "block", "tags", "tier")
@@ -141,7 +144,11 @@ class StorageData:
         # Azurite knows one name of an account, and its secondary one.
         second = way if way == "-secondary" else ""
         headers["Host"] = f"{account}{second}.{known}.core.windows.net"
-        self._authorize(request, records[0], known, headers)
+        claims = self._authorize(request, records[0], known, headers)
+        if claims and known == "blob" and request.query.get("comp", "").lower() == "userdelegationkey":
+            return await self._delegate(request, claims)
+        if claims is None and known == "blob" and "skoid" in request.query:
+            query = self._signed_by_user(request, records[0])
         if known == "blob" and request.method in ("PUT", "DELETE"):
             await self._check_immutable(request, records[0])
         port = await self._azurite.port(known, account)
@@ -166,7 +173,8 @@ class StorageData:
 
     def _authorize(
         self, request: web.BaseRequest, account: Record, service: Service, headers: dict[str, str]
-    ) -> None:
+    ) -> Mapping[str, Any] | None:
+        """Refuses what may not be; signs what comes with a token, and returns its claims."""
         path, query = request.rel_url.raw_path, request.rel_url.raw_query_string
         given = request.headers.get("Authorization", "")
         scheme = given.partition(" ")[0].lower()
@@ -185,7 +193,7 @@ class StorageData:
             headers["Authorization"] = sign(
                 name, key, method=request.method, path=path, query=query, headers=headers
             )
-            return
+            return claims
         signed_by_user = "skoid=" in query
         uses_key = scheme in ("sharedkey", "sharedkeylite") or ("sig=" in query and not signed_by_user)
         allowed = (account.body.get("properties") or {}).get("allowSharedKeyAccess") is not False
@@ -200,6 +208,42 @@ class StorageData:
             raise ArmError(
                 409, "PublicAccessNotPermitted", "Public access is not permitted on this storage account."
             )
+        return None
+
+    def _signed_by_user(self, request: web.BaseRequest, account: Record) -> str:
+        """The query of a request with a SAS of a user, signed anew with the account's key if the user may do that."""
+        query = user_delegation.service_query(
+            request.query,
+            request.rel_url.raw_query_string,
+            account=account.name,
+            path=request.path,
+            secret=self._delegation_secret(),
+            key=self._blobs.introduce(account.name)[0],
+            now=datetime.now(UTC),
+        )
+        wanted = storage_operation.blob(request.method, request.path, request.query)
+        self._access.check_storage(request.query["skoid"], account, wanted)
+        return query
+
+    def _delegation_secret(self) -> str:
+        """What keys of users are derived from, made when it is first needed."""
+        secret = self._store.secret(_DELEGATION)
+        if secret is None:
+            secret = secrets.token_urlsafe(32)
+            self._store.put_secret(_DELEGATION, secret)
+        return secret
+
+    async def _delegate(self, request: web.BaseRequest, claims: Mapping[str, Any]) -> web.Response:
+        """A key with which a user signs."""
+        body = user_delegation.answer(
+            await request.content.read(_CHUNK),
+            user=str(claims["oid"]),
+            tenant=str(claims["tid"]),
+            version=request.headers.get("x-ms-version", ""),
+            secret=self._delegation_secret(),
+            now=datetime.now(UTC),
+        )
+        return web.Response(body=body, headers={"Content-Type": "application/xml"})
 
     async def _check_immutable(self, request: web.BaseRequest, account: Record) -> None:
         """Refuses to change what a legal hold or an immutability policy keeps (409)."""

@@ -1,7 +1,8 @@
 """Microsoft.Resources/tags: the tags of any scope, read and changed without the rest of it.
 
 Scope: GET, PUT (all tags), PATCH (``Merge``, ``Replace``, ``Delete``) and DELETE of ``{scope}/providers/Microsoft.Resources/tags/default``
-for the subscription, resource groups and resources. Omitted: the predefined tag names of a subscription (``tagNames``).
+for the subscription, resource groups and resources. ``tagNames`` of
+a subscription sums up what is used. Omitted: tag names that are defined beforehand.
 
 Source: REST reference "Tags"; Microsoft Learn, "Tag resources in Azure": 50 tags, names to 512 characters, values to 256.
 """
@@ -9,6 +10,7 @@ Source: REST reference "Tags"; Microsoft Learn, "Tag resources in Azure": 50 tag
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from local.azure.arm_rule import no_group
@@ -103,7 +105,39 @@ async def _serve(azure: Azure, call: Call) -> Answer:
     )
 
 
+async def _names(azure: Azure, call: Call) -> Answer:
+    """Which tags a subscription's resources have, and how many have them (``Tags_List``)."""
+    scope = f"/subscriptions/{parse(call.path.rpartition('/')[0]).subscription_id}"
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in [azure.store.get(scope), *azure.store.below(scope)]:
+        for name, value in ((record.body.get("tags") or {}) if record is not None else {}).items():
+            counts[name][str(value)] += 1
+
+    def total(number: int) -> Json:
+        return {"type": "Total", "value": number}
+
+    value: list[Json] = [
+        {
+            "id": f"{scope}/tagNames/{name}",
+            "tagName": name,
+            "count": total(counts[name].total()),
+            "values": [
+                {"id": f"{scope}/tagNames/{name}/tagValues/{text}", "tagValue": text, "count": total(number)}
+                for text, number in sorted(counts[name].items())
+            ],
+        }
+        for name in sorted(counts)
+    ]
+    return Answer(200, {"value": value})
+
+
 ROUTES = (
+    Route(
+        re.compile(r"management\.azure\.com"),
+        re.compile(r"/subscriptions/[^/]+/tagNames", re.IGNORECASE),
+        _names,
+        ("GET",),
+    ),
     Route(
         re.compile(r"management\.azure\.com"),
         re.compile(

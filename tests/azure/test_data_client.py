@@ -18,10 +18,11 @@ from azure.keyvault.keys.crypto import (
     SignatureAlgorithm,
 )
 from azure.keyvault.secrets import SecretClient
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobServiceClient, generate_blob_sas, generate_container_sas
 from running_azure import LocalAzure, unique
 
-from local.settings import TENANT_ID
+from local import principal
+from local.settings import PRINCIPAL_ID, TENANT_ID
 
 STORAGE, VAULT, REGISTRY = "2024-01-01", "2024-11-01", "2023-07-01"
 LOGS = "2025-07-01"
@@ -310,3 +311,72 @@ def test_a_deleted_log_workspace_comes_back_with_its_id(local_azure: LocalAzure,
     assert local_azure.put(path, body, api_version=LOGS)["properties"]["customerId"] == first
     local_azure.arm("DELETE", f"{path}?force=true", api_version=LOGS)
     assert local_azure.put(path, body, api_version=LOGS)["properties"]["customerId"] != first
+
+
+def test_a_user_signs_for_blobs_and_may_give_what_its_roles_give(
+    local_azure: LocalAzure, group: str, credential: ClientSecretCredential
+):
+    account = make_account(local_azure, group, allowSharedKeyAccess=False)
+    name = account.rsplit("/", 1)[-1]
+    url = f"https://{name}.blob.core.windows.net"
+    users = BlobServiceClient(url, credential)
+    container = users.create_container("models")
+    container.upload_blob("a.txt", b"one")
+    now = datetime.now(UTC)
+    key = users.get_user_delegation_key(now - timedelta(minutes=1), now + timedelta(hours=1))
+    assert key.signed_oid == PRINCIPAL_ID
+
+    def signed(
+        permission: str, blob: str | None = "a.txt", expiry: datetime = now + timedelta(hours=1)
+    ) -> str:
+        if blob is None:
+            return generate_container_sas(
+                name, "models", user_delegation_key=key, permission=permission, expiry=expiry
+            )
+        return generate_blob_sas(
+            name, "models", blob, user_delegation_key=key, permission=permission, expiry=expiry
+        )
+
+    def read(sas: str, blob: str = "a.txt") -> bytes:
+        with BlobServiceClient(url, AzureSasCredential(sas)).get_blob_client("models", blob) as client:
+            return client.download_blob(max_concurrency=1).readall()
+
+    assert read(signed("r")) == b"one"
+    assert read(signed("rl", None)) == b"one"
+    writer = BlobServiceClient(url, AzureSasCredential(signed("cw", "b.txt"))).get_blob_client(
+        "models", "b.txt"
+    )
+    writer.upload_blob(b"two")
+    assert read(signed("r", "b.txt"), "b.txt") == b"two"
+    refused = {
+        "another blob": (signed("r"), "b.txt"),
+        "more than it permits": (signed("d"), "a.txt"),
+        "after its time": (signed("r", expiry=now - timedelta(minutes=1)), "a.txt"),
+        "changed": (signed("r").replace("sp=r", "sp=rw"), "a.txt"),
+    }
+    for why, (sas, blob) in refused.items():
+        with pytest.raises(HttpResponseError) as refusal:
+            read(sas, blob)
+        assert refusal.value.status_code == 403, why
+    with pytest.raises(HttpResponseError, match="within seven days"):
+        users.get_user_delegation_key(now, now + timedelta(days=8))
+
+    # What a user's roles don't give, its signature doesn't either.
+    graph, reader = principal.Client(local_azure.dir), unique("reader-")
+    made = principal.create(graph, reader, "user")
+    env = principal.environment(graph, local_azure.dir, reader)
+    limited = BlobServiceClient(
+        url, ClientSecretCredential(TENANT_ID, env["AZURE_CLIENT_ID"], env["AZURE_CLIENT_SECRET"])
+    )
+    with pytest.raises(HttpResponseError) as refusal:
+        limited.get_user_delegation_key(now, now + timedelta(hours=1))
+    assert refusal.value.status_code == 403
+    local_azure.assign(
+        account, "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1", made["objectId"]
+    )  # Storage Blob Data Reader
+    key = limited.get_user_delegation_key(now - timedelta(minutes=1), now + timedelta(hours=1))
+    assert read(signed("rw")) == b"one"
+    writer = BlobServiceClient(url, AzureSasCredential(signed("rw"))).get_blob_client("models", "a.txt")
+    with pytest.raises(HttpResponseError) as refusal:
+        writer.upload_blob(b"three", overwrite=True)
+    assert refusal.value.status_code == 403

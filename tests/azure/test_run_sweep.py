@@ -90,10 +90,13 @@ TRUNCATION = {"policyType": "TruncationSelection", "truncationPercentage": 50}
         ({"policyType": "Bandit", "slackAmount": 0.2}, [0.7], [[0.95]], True, True),
         # The best is that of the same interval, not what came later.
         (BANDIT, [0.5], [[0.5, 0.9]], True, False),
-        ({**BANDIT, "delayEvaluation": 1}, [0.1], [[0.9]], True, False),
+        ({**BANDIT, "delayEvaluation": 2}, [0.1], [[0.9]], True, False),
+        ({**BANDIT, "delayEvaluation": 2}, [0.1, 0.1], [[0.9, 0.9]], True, True),
         ({**BANDIT, "evaluationInterval": 2}, [0.1], [[0.9]], True, False),
         (MEDIAN, [0.2, 0.3], [[0.2, 0.6], [0.4, 0.6], [0.1, 0.1]], True, True),
         (MEDIAN, [0.2, 0.5], [[0.2, 0.6], [0.4, 0.6], [0.1, 0.1]], True, False),
+        # Its own average is one of those that the median is of.
+        (MEDIAN, [0.1, 0.4], [[0.6, 0.4], [0.1, 0.1]], True, False),
         (TRUNCATION, [0.1], [[0.2], [0.3], [0.4]], True, True),
         (TRUNCATION, [0.3], [[0.1], [0.2], [0.4]], True, False),
         ({}, [0.1], [[0.9]], True, False),

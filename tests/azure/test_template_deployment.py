@@ -301,3 +301,40 @@ def test_what_can_not_be_deployed_is_refused_before_anything_happens(
         assert (answered, answer["error"]["code"]) == refusal
         assert words in answer["error"]["message"]
     assert local_azure.arm("GET", path, api_version=VERSION)[0] == 404
+
+
+def test_a_template_with_comments_is_read_as_the_azure_cli_sends_it(local_azure: LocalAzure):
+    group, name = local_azure.group(), unique("id-")
+    body = f"""{{"properties": {{"parameters": {{}}, "mode": "Incremental", template:{{
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": '1.0.0.0', // the first
+        /* one identity */
+        "resources": [{{
+            "type": "Microsoft.ManagedIdentity/userAssignedIdentities", "apiVersion": "2023-01-31",
+            "name": "{name}", "location": "westeurope",
+        }},],
+    }}}}}}"""
+    path = f"{group}/providers/Microsoft.Resources/deployments/commented"
+    url = f"https://management.azure.com{path}?api-version=2025-04-01"
+    headers = {"Authorization": f"Bearer {local_azure.token()}", "Content-Type": "application/json"}
+    answer = local_azure.session.put(url, data=body.encode(), headers=headers, timeout=60)
+    assert answer.status_code == 201, answer.text
+    local_azure.wait(dict(answer.headers), api_version="2025-04-01")
+    made = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+    assert local_azure.arm("GET", made, api_version="2023-01-31")[0] == 200
+    broken = local_azure.session.put(url, data=body[:-2].encode(), headers=headers, timeout=60)
+    assert (broken.status_code, broken.json()["error"]["code"]) == (400, "InvalidRequestContent")
+    assert local_azure.arm("DELETE", path, api_version="2025-04-01")[0] == 202
+
+
+def test_the_tags_of_a_subscription_are_summed_up(local_azure: LocalAzure):
+    tag = unique("tag")
+    for value in ("a", "b", "b"):
+        path = f"/subscriptions/{local_azure.subscription_id}/resourceGroups/{unique('rg-')}"
+        local_azure.put(path, {"location": "westeurope", "tags": {tag: value}}, api_version="2024-03-01")
+    path = f"/subscriptions/{local_azure.subscription_id}/tagNames"
+    status, _, found = local_azure.arm("GET", path, api_version="2021-04-01")
+    assert status == 200
+    (mine,) = [one for one in found["value"] if one["tagName"] == tag]
+    assert mine["count"]["value"] == 3
+    assert {one["tagValue"]: one["count"]["value"] for one in mine["values"]} == {"a": 1, "b": 2}

@@ -93,7 +93,8 @@ def stops(
     """Whether a trial that has just logged the last of ``own`` is stopped; each value is one interval."""
     count = len(own)
     interval, delay = int(policy.get("evaluationInterval") or 1), int(policy.get("delayEvaluation") or 0)
-    if not count or count <= delay or count % interval:
+    # A delay of 5 means: from the fifth interval on.
+    if not count or count < delay or count % interval:
         return False
     # Greater is better from here on.
     sign = 1 if maximize else -1
@@ -110,7 +111,8 @@ def stops(
             # What is minimized is negative here: a little more than the leader's is further away from zero.
             return best < (leader / factor if leader > 0 else leader * factor)
         case "medianstopping":
-            return best < statistics.median(statistics.fmean(rival) for rival in rivals)
+            averages = [statistics.fmean(rival) for rival in [[sign * value for value in own], *rivals]]
+            return best < statistics.median(averages)
         case "truncationselection":
             ranked = sorted([best, *(max(rival) for rival in rivals)])
             cut = int(len(ranked) * float(policy.get("truncationPercentage") or 0) / 100)
