@@ -363,7 +363,7 @@ def test_a_user_signs_for_blobs_and_may_give_what_its_roles_give(
 
     # What a user's roles don't give, its signature doesn't either.
     graph, reader = principal.Client(local_azure.dir), unique("reader-")
-    made = principal.create(graph, reader, "user")
+    made = principal.create(graph, reader, "application")
     env = principal.environment(graph, local_azure.dir, reader)
     limited = BlobServiceClient(
         url, ClientSecretCredential(TENANT_ID, env["AZURE_CLIENT_ID"], env["AZURE_CLIENT_SECRET"])
