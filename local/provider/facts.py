@@ -119,6 +119,11 @@ class Facts:
         """All resource types."""
         return tuple(self.table["resources"])
 
+    @property
+    def types(self) -> tuple[str, ...]:
+        """All nested types."""
+        return tuple(self.table["types"])
+
     def resource(self, token: str) -> ResourceFact:
         """The facts of ``azure-native:module:Type``; ``UnsupportedTypeError`` names what isn't there."""
         if token not in self._resources:

@@ -22,6 +22,7 @@ from local.provider.function import Functions
 from local.provider.names import Autonaming, Mode, token_of
 from local.provider.properties import PropertyError, from_struct, plain, to_struct
 from local.provider.resource import ExistsError, InitError, Resources
+from local.provider.schema import schema
 from local.provider.wire import WireError
 
 if TYPE_CHECKING:
@@ -108,13 +109,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return plugin_pb2.PluginInfo(version=version("pulumi-azure-native"))
 
     async def GetSchema(self, request: Any, context: Any) -> provider_pb2.GetSchemaResponse:  # noqa: ARG002, N802
-        """Enough of a schema for the engine: name, version and the tokens."""
-        schema = {
-            "name": "azure-native",
-            "version": version("pulumi-azure-native"),
-            "resources": {token: {} for token in self._facts.tokens},
-        }
-        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
+        """Resource types and nested types, for ``pulumi import`` to write programs."""
+        found = schema(self._facts, version("pulumi-azure-native"))
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(found))
 
     async def CheckConfig(self, request: Any, context: Any) -> provider_pb2.CheckResponse:  # noqa: ARG002, N802
         """Takes the configuration as it is."""

@@ -79,7 +79,13 @@ def test_it_introduces_itself():
             info = await stub.GetPluginInfo(empty_pb2.Empty())
             schema = json.loads((await stub.GetSchema(provider_pb2.GetSchemaRequest())).schema)
             assert (schema["name"], schema["version"]) == ("azure-native", info.version)
-            assert "azure-native:storage:StorageAccount" in schema["resources"]
+            account = schema["resources"]["azure-native:storage:StorageAccount"]
+            assert account["requiredInputs"] == ["kind", "resourceGroupName", "sku"]
+            assert account["inputProperties"]["sku"] == {"$ref": "#/types/azure-native:storage:Sku"}
+            assert schema["types"]["azure-native:storage:Sku"]["required"] == ["name"]
+            assert account["properties"]["primaryEndpoints"] == {
+                "$ref": "#/types/azure-native:storage:EndpointsResponse"
+            }
 
     asyncio.run(scenario())
 
