@@ -45,6 +45,21 @@ class Names:
         return self._hyphenated(f"p-{label}")
 
     @property
+    def feature_store(self) -> str:
+        """3-33 letters, digits, hyphens: it is a workspace."""
+        return self._hyphenated("mlf")
+
+    @property
+    def online_store(self) -> str:
+        """1-63 letters, digits, single hyphens, unique in the world."""
+        return self._hyphenated("redis")
+
+    @property
+    def shared_registry(self) -> str:
+        """3-33 letters, digits, hyphens, unique in the region."""
+        return self._hyphenated("mlr")
+
+    @property
     def storage_account(self) -> str:
         """The workspace's own account. 3-24 lowercase letters and digits, unique in the world."""
         return self._joined("st")

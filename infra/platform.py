@@ -15,6 +15,7 @@ from infra.observability.endpoint_alert import Watch  # noqa: TC001
 from infra.phase.alerting import compose_alerting
 from infra.phase.compute import compose_compute
 from infra.phase.data import compose_data
+from infra.phase.features import compose_features
 from infra.phase.foundation import compose_foundation
 from infra.phase.ground import compose_ground
 from infra.phase.network import compose_network
@@ -82,7 +83,8 @@ class Platform(pulumi.ComponentResource):
         centre = compose_workspace(ground, reach, foundation)
         compute = compose_compute(ground, reach, foundation, centre)
         data = compose_data(ground, foundation, centre, data_assets)
-        watching = compose_watching(ground, foundation, centre)
+        more = compose_features(ground, reach, foundation)
+        watching = compose_watching(ground, foundation, centre, more)
         watch = compose_alerting(ground, foundation, centre)
 
         # What models are deployed with.

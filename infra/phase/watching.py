@@ -11,6 +11,10 @@ from infra.events.starter import Starter
 from infra.events.system_topic import Events, Sources
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pulumi
+
     from infra.phase.foundation import Foundation
     from infra.phase.ground import Ground
     from infra.phase.workspace import Centre
@@ -23,8 +27,10 @@ class Watching:
     events: Events
 
 
-def compose_watching(ground: Ground, foundation: Foundation, centre: Centre) -> Watching:
-    """Events to queues; logs and metrics of everything to Log Analytics."""
+def compose_watching(
+    ground: Ground, foundation: Foundation, centre: Centre, more: Mapping[str, pulumi.Output[str]]
+) -> Watching:
+    """Events to queues; logs and metrics of everything to Log Analytics. ``more``: ids of what else has both, by label."""
     config = ground.config.events
     events = Events(
         ground.called("events"),
@@ -50,7 +56,7 @@ def compose_watching(ground: Ground, foundation: Foundation, centre: Centre) -> 
                 opts=ground.child,
             )
     if ground.config.observability.diagnostics:
-        _diagnostics(ground, foundation, centre, events)
+        _diagnostics(ground, foundation, centre, events, more)
     return Watching(events)
 
 
@@ -67,7 +73,13 @@ def _inputs(ground: Ground, foundation: Foundation, centre: Centre, events: Even
     )
 
 
-def _diagnostics(ground: Ground, foundation: Foundation, centre: Centre, events: Events) -> None:
+def _diagnostics(
+    ground: Ground,
+    foundation: Foundation,
+    centre: Centre,
+    events: Events,
+    more: Mapping[str, pulumi.Output[str]],
+) -> None:
     storage, log_analytics_id = foundation.storage, foundation.observability.log_analytics_id
     Diagnostics(
         ground.called("diagnostics"),
@@ -79,6 +91,7 @@ def _diagnostics(ground: Ground, foundation: Foundation, centre: Centre, events:
             "log-analytics": log_analytics_id,
             **centre.ids,
             "topic": events.topic_id,
+            **more,
         },
         without_logs={"storage": storage.account_id, "lake": storage.lake_id},
         log_analytics_id=log_analytics_id,

@@ -58,6 +58,7 @@ _CATEGORIES: dict[str, tuple[tuple[str, ...], str]] = {
         ("ContainerRegistryRepositoryEvents", "ContainerRegistryLoginEvents"),
         "AllMetrics",
     ),
+    "microsoft.cache/redis": (("ConnectedClientList", "MSEntraAuthenticationAuditLog"), "AllMetrics"),
     "microsoft.logic/workflows": (("WorkflowRuntime",), "AllMetrics"),
     "microsoft.eventgrid/topics": (
         ("DeliveryFailures", "PublishFailures", "DataPlaneRequests"),

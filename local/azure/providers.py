@@ -57,6 +57,7 @@ MODULES: tuple[str, ...] = (
     "local.azure.service_bus.namespace",
     "local.azure.service_bus.message",
     "local.azure.portal",
+    "local.azure.redis",
     "local.azure.logic.workflow",
     "local.azure.logic.callback",
     "local.azure.logic.trigger",

@@ -74,6 +74,36 @@ NAMED = {
         "managementPolicyName",
         r"default",
     ),
+    "azure-native:redis:Redis": (
+        "Microsoft.Cache/redis",
+        "name",
+        r"[a-zA-Z0-9](-?[a-zA-Z0-9]){0,62}",
+    ),
+    "azure-native:machinelearningservices:WorkspaceConnection": (
+        "Microsoft.MachineLearningServices/workspaces/connections",
+        "connectionName",
+        r"[a-zA-Z0-9][\w-]{2,32}",
+    ),
+    "azure-native:machinelearningservices:FeaturestoreEntityContainerEntity": (
+        "Microsoft.MachineLearningServices/workspaces/featurestoreEntities",
+        "name",
+        r"[a-zA-Z0-9][\w.-]{0,254}",
+    ),
+    "azure-native:machinelearningservices:FeaturestoreEntityVersion": (
+        "Microsoft.MachineLearningServices/workspaces/featurestoreEntities/versions",
+        "version",
+        r"[a-zA-Z0-9][\w.-]{0,29}",
+    ),
+    "azure-native:machinelearningservices:FeaturesetContainerEntity": (
+        "Microsoft.MachineLearningServices/workspaces/featuresets",
+        "name",
+        r"[a-zA-Z0-9][\w.-]{0,254}",
+    ),
+    "azure-native:machinelearningservices:FeaturesetVersion": (
+        "Microsoft.MachineLearningServices/workspaces/featuresets/versions",
+        "version",
+        r"[a-zA-Z0-9][\w.-]{0,29}",
+    ),
     "azure-native:storage:Queue": (
         "Microsoft.Storage/storageAccounts/queueServices/queues",
         "queueName",

@@ -22,7 +22,94 @@ def asset(*several):
     return {"data": {"assets": [{"name": "flights", "path": "f/", **one} for one in several]}}
 
 
+def features(**changes):
+    entity = {"name": "route", "indexColumns": [{"name": "origin"}]}
+    one = {"name": "delays", "entities": ["route:1"], "specification": "features/delays/1"}
+    return {"featureStore": {"enabled": True, "entities": [entity], "featureSets": [one], **changes}}
+
+
 MISTAKES = [
+    (
+        features(enabled=False, featureSets=[]),
+        (
+            "featureStore.entities: given while featureStore.enabled is false, so it would have no effect; write enabled: "
+            "true"
+        ),
+    ),
+    (
+        features(entities=[]),
+        (
+            "featureStore.featureSets: delays is about route:1, which this store doesn't have; write one of "
+            "featureStore.entities"
+        ),
+    ),
+    (
+        features(entities=[{"name": "route", "indexColumns": [{"name": "origin"}]}] * 2),
+        "featureStore.entities: route:1 is listed twice, and a version never changes what it says; number one anew",
+    ),
+    (
+        features(entities=[{"name": "route", "indexColumns": []}], featureSets=[]),
+        (
+            "featureStore.entities[0].indexColumns: [] can't be used: feature sets are joined to what they describe by these "
+            "columns; write a list of mappings with name and type, at least one"
+        ),
+    ),
+    (
+        features(
+            featureSets=[
+                {
+                    "name": "delays",
+                    "entities": ["route:1"],
+                    "specification": "f",
+                    "materialization": {"store": "online"},
+                }
+            ]
+        ),
+        (
+            "featureStore.featureSets: delays is kept in an online store, and this store has none; write "
+            "onlineStore.enabled: true, or store: offline"
+        ),
+    ),
+    (
+        features(
+            featureSets=[
+                {
+                    "name": "delays",
+                    "entities": ["route:1"],
+                    "specification": "f",
+                    "materialization": {"every": "day"},
+                }
+            ]
+        ),
+        (
+            "featureStore.featureSets[0].materialization: every is given while store is none, so there is nothing to compute "
+            "on schedule; write store: offline"
+        ),
+    ),
+    (
+        features(onlineStore={"enabled": True, "name": "my--cache"}),
+        (
+            "featureStore.onlineStore.name: 'my--cache' can't be used: it is a host name below redis.cache.windows.net, the "
+            "same for everybody; write 1 to 63 letters, digits and single hyphens, none at either end, or leave the key out"
+        ),
+    ),
+    (
+        features(onlineStore={"enabled": True, "sku": "Premium", "capacity": 0}),
+        (
+            "featureStore.onlineStore: a Premium cache of capacity 0 doesn't exist; write capacity 1 to 5, or sku: Standard"
+        ),
+    ),
+    (
+        {
+            **features(onlineStore={"enabled": True}),
+            "network": {"mode": "private"},
+            "registry": {"sku": "Premium"},
+        },
+        (
+            "featureStore.onlineStore.enabled: true while network.mode is private: no private endpoint of the platform leads "
+            "to a cache; write the id of one that the network reaches, or false"
+        ),
+    ),
     (
         {"workspace": {"kind": "project"}},
         (
