@@ -17,6 +17,7 @@ from infra import names
 from infra.access.custom_role import CustomRole
 from infra.access.role import Role
 from infra.access.work import WORK
+from infra.waiting import after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -136,7 +137,7 @@ class Access(pulumi.ComponentResource):
         """``value``, once everything is granted to ``who`` (as in ``Grant.who``)."""
         principals = frozenset(who)
         waited = [a.id for grant, a in self._assignments.items() if grant.who in principals]
-        return pulumi.Output.all(value, *waited).apply(lambda values: values[0])
+        return after(value, waited)
 
     def _assign(
         self, name: str, grant: Grant, principal_id: pulumi.Input[str], scope: pulumi.Output[str]

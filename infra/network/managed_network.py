@@ -9,6 +9,7 @@ from pulumi_azure_native import machinelearningservices as ml
 
 from infra.network.managed import OWN_ENDPOINTS
 from infra.network.provisioning import Provisioning
+from infra.waiting import after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,7 @@ class ManagedNetwork(pulumi.ComponentResource):
         super().__init__("mlops:infra:ManagedNetwork", name, None, opts)
         self._name, self._scope = name, scope
         # A rule's private endpoint is approved as the workspace's identity, once that may.
-        self._workspace = pulumi.Output.all(workspace_name, *approvals).apply(lambda values: values[0])
+        self._workspace = after(workspace_name, approvals)
         self._last: list[ml.ManagedNetworkSettingsRule] = []
         managed = config.managed
         for rule, (target, group) in OWN_ENDPOINTS.items():

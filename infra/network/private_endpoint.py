@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_azure_native import network as azure
 
+from infra.waiting import after
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -106,6 +108,4 @@ class PrivateEndpoints(pulumi.ComponentResource):
 
 def reachable(value: pulumi.Output[str], through: PrivateEndpoints | None) -> pulumi.Output[str]:
     """``value``, once these private endpoints work; as it is where there are none."""
-    return (
-        value if through is None else pulumi.Output.all(value, *through.ids).apply(lambda values: values[0])
-    )
+    return value if through is None else after(value, through.ids)

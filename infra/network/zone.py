@@ -15,6 +15,7 @@ from infra.names import resource_group_of
 from infra.network.address import Address  # noqa: TC001 (pydantic reads it)
 from infra.network.identifier import ResourceGroupId, VirtualNetworkId, ZoneId  # noqa: TC001 (pydantic reads it)
 from infra.section import Section, setting
+from infra.waiting import after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -128,7 +129,7 @@ def make_zone(
         ).id
         for link, network_id in networks.items()
     ]
-    return pulumi.Output.all(zone.id, *links).apply(lambda ids: ids[0])
+    return after(zone.id, links)
 
 
 #: The link to the platform's own network.

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pulumi
-
 from infra.config import subscription
 from infra.network.approval import Approvals
 from infra.network.managed_network import ManagedNetwork, approval_targets
 from infra.network.private_endpoint import PrivateEndpoints
 from infra.network.virtual_network import Network
+from infra.waiting import after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    import pulumi
 
     from infra.network.private_endpoint import Entrance
     from infra.phase.ground import Ground
@@ -69,7 +70,7 @@ class Reach:
             approvals=approvals.ids if approvals else [],
             opts=self.ground.child,
         )
-        return lambda value: pulumi.Output.all(value, *network.ids).apply(lambda values: values[0])
+        return lambda value: after(value, network.ids)
 
     def entrances(self, part: str, wanted: Iterable[Entrance]) -> PrivateEndpoints | None:
         """Private endpoints, where the platform has a network of its own."""
