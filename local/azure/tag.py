@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from local.azure.arm_rule import no_group
-from local.azure.errors import bad_request, not_found
+from local.azure.errors import bad_request, not_found, unsupported
 from local.azure.resource_id import RESOURCE_GROUP, parse
 from local.azure.resource_type import Answer, Call, Json, Record, Route
 
@@ -131,12 +131,22 @@ async def _names(azure: Azure, call: Call) -> Answer:
     return Answer(200, {"value": value})
 
 
+async def _predefined(_azure: Azure, _call: Call) -> Answer:
+    raise unsupported("A predefined tag of a subscription (tagNames)")
+
+
 ROUTES = (
     Route(
         re.compile(r"management\.azure\.com"),
         re.compile(r"/subscriptions/[^/]+/tagNames", re.IGNORECASE),
         _names,
         ("GET",),
+    ),
+    Route(
+        re.compile(r"management\.azure\.com"),
+        re.compile(r"/subscriptions/[^/]+/tagNames/.+", re.IGNORECASE),
+        _predefined,
+        ("PUT", "DELETE"),
     ),
     Route(
         re.compile(r"management\.azure\.com"),

@@ -198,6 +198,13 @@ FURTHER: dict[str, Json] = {
             "enabled": True,
         },
     },
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": {
+        **_GLOBAL,
+        "properties": {
+            "virtualNetwork": {"id": f"{_NET}/virtualNetworks/replay-vnet"},
+            "registrationEnabled": False,
+        },
+    },
     "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": {
         "properties": {
             "privateDnsZoneConfigs": [
@@ -213,8 +220,54 @@ FURTHER: dict[str, Json] = {
     "Microsoft.Network/routeTables/routes": {
         "properties": {"addressPrefix": "10.0.0.0/16", "nextHopType": "VnetLocal"}
     },
+    "Microsoft.Network/virtualNetworkTaps": {
+        **_IN,
+        "properties": {
+            "destinationNetworkInterfaceIPConfiguration": {
+                "id": f"{_NET}/networkInterfaces/replay-nic/ipConfigurations/replay"
+            }
+        },
+    },
     "Microsoft.Network/virtualNetworks/virtualNetworkPeerings": {
         "properties": {"remoteVirtualNetwork": {"id": f"{_NET}/virtualNetworks/replay-remote"}}
+    },
+    "Microsoft.Storage/storageAccounts/managementPolicies": {
+        "properties": {
+            "policy": {
+                "rules": [
+                    {
+                        "enabled": True,
+                        "name": "replay",
+                        "type": "Lifecycle",
+                        "definition": {
+                            "filters": {"blobTypes": ["blockBlob"]},
+                            "actions": {"baseBlob": {"delete": {"daysAfterModificationGreaterThan": 1000}}},
+                        },
+                    }
+                ]
+            }
+        }
+    },
+    "Microsoft.Storage/storageAccounts/inventoryPolicies": {
+        "properties": {
+            "policy": {
+                "enabled": True,
+                "type": "Inventory",
+                "rules": [
+                    {
+                        "enabled": True,
+                        "name": "replay",
+                        "destination": "replay",
+                        "definition": {
+                            "format": "Csv",
+                            "schedule": "Daily",
+                            "objectType": "Container",
+                            "schemaFields": ["Name"],
+                        },
+                    }
+                ],
+            }
+        }
     },
     "Microsoft.Resources/deployments": {"properties": {"mode": "Incremental", "template": _TEMPLATE}},
 }
