@@ -53,7 +53,7 @@ IDENTITY_ROLES: dict[Purpose, tuple[tuple[AnyRole, Target], ...]] = {
     ),
     "events": ((Role.STORAGE_QUEUE_DATA_MESSAGE_SENDER, "storage"),),
     # Neither trains nor serves: it brings what was trained to where it is served.
-    "delivery": WORK["deploy only"].needs,
+    "delivery": (*WORK["deploy only"].needs, *WORK["callback reader"].needs),
 }
 
 #: What starting a retraining needs. No built-in role submits jobs with less.

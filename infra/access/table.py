@@ -26,7 +26,7 @@ _COMPUTE = re.compile(r"compute/[a-z][a-z0-9-]*")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Guid = Annotated[str, StringConstraints(pattern=_GUID, to_lower=True)]
-CustomRoleName = Literal["deploy only", "job submitter"]
+CustomRoleName = Literal["deploy only", "job submitter", "callback reader"]
 
 
 class Principal(Section):
@@ -138,7 +138,7 @@ class AccessConfig(Section):
     custom_roles: dict[CustomRoleName, Guid] = setting(
         {},
         breaks="whoever may not make roles uses those that an administrator made",
-        write="a mapping of deploy only and job submitter to the GUIDs of roles, or leave the key out to have them made",
+        write="a mapping of deploy only, job submitter and callback reader to the GUIDs of roles, or leave the key out to have them made",
     )
 
     @model_validator(mode="after")

@@ -75,6 +75,7 @@ WORK = {
             (Role.STORAGE_BLOB_DATA_READER, "lake"),
         ),
     ),
+    "callback reader": Work(CustomRole.CALLBACK_READER, ((CustomRole.CALLBACK_READER, "resource group"),)),
 }
 #: Roles that can change everything or give themselves any other.
 PRIVILEGED = (

@@ -56,6 +56,7 @@ class Foundation:
         if "delivery" not in self.identity.client_ids:
             return None
         return {
+            "principalId": self.identity.principal_ids["delivery"],
             "clientId": self.access.after(self.identity.client_ids["delivery"], ["delivery"]),
             "tenantId": self.identity.tenant_id,
             "subscriptionId": workspace_id.apply(subscription_of),

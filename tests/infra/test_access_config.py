@@ -100,7 +100,9 @@ def test_the_platforms_own_identities_may_be_given_more():
     assert ("key vault secrets user", "vault") in granted(config, "compute")
     assert ("deploy only", "workspace") in granted(config, "delivery")
     assert ("job submitter", "workspace") in granted(config, "delivery")
-    assert custom_roles(config) == (CustomRole.DEPLOY_ONLY, CustomRole.JOB_SUBMITTER)
+    assert custom_roles(config) == tuple(
+        CustomRole[name] for name in ("DEPLOY_ONLY", "CALLBACK_READER", "JOB_SUBMITTER")
+    )
     assert custom_roles(parsed()) == ()
 
 
@@ -182,7 +184,7 @@ def test_an_administrator_gets_a_role_as_the_azure_cli_takes_it():
             access({"who": "ann", "role": "wizard"}),
             (
                 "access.table[0].role: there is no role 'wizard', so nothing would be granted; write one of deployer, data "
-                "scientist, compute operator, reader, deploy only, job submitter, or a role of Azure's"
+                "scientist, compute operator, reader, deploy only, job submitter, callback reader, or a role of Azure's"
             ),
         ),
         (

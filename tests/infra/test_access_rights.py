@@ -211,6 +211,7 @@ def test_a_job_submitter_submits_and_deploys_nothing(place, endpoint):
     # Past its rights: what is wrong is the job itself.
     job = {"properties": {"jobType": "Command"}}
     assert submitter("PUT", f"{place.workspace.id}/jobs/{unique('j')}", job) == (400, "")
+    assert submitter("POST", f"{place.workspace.id}/schedules/retraining/trigger") == (404, "")
     assert submitter("PUT", endpoint, {"location": LOCATION, "properties": {}}) == (
         403,
         f"{prefix}/onlineEndpoints/write",
