@@ -8,11 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi_azure_native import machinelearningservices
-from pulumi_azure_native.machinelearningservices import (
-    EncryptionPropertyArgs,
-    IdentityForCmkArgs,
-    KeyVaultPropertiesArgs,
-)
 
 from infra.network.managed_network import NOT_THE_WORKSPACES, managed_network
 from infra.workspace.purge import Purge
@@ -187,12 +182,12 @@ class Workspace(pulumi.ComponentResource):
         }
 
 
-def encrypted_with(key: CustomerKey) -> EncryptionPropertyArgs:
+def encrypted_with(key: CustomerKey) -> machinelearningservices.EncryptionPropertyArgs:
     """A workspace's encryption: it is told of each version of the key, all in the vault that it began with."""
-    return EncryptionPropertyArgs(
+    return machinelearningservices.EncryptionPropertyArgs(
         status=machinelearningservices.EncryptionStatus.ENABLED,
-        identity=IdentityForCmkArgs(user_assigned_identity=key.identity_id),
-        key_vault_properties=KeyVaultPropertiesArgs(
+        identity=machinelearningservices.IdentityForCmkArgs(user_assigned_identity=key.identity_id),
+        key_vault_properties=machinelearningservices.KeyVaultPropertiesArgs(
             key_identifier=key.versioned_uri, key_vault_arm_id=key.vault_id
         ),
     )
