@@ -1,13 +1,14 @@
 """Microsoft.Insights/actionGroups: whom an alert tells.
 
-Scope: action groups with all their receivers. Whom they tell when a metric alert fires, and how, is in ``alert_notification``.
-Omitted: test notifications, subscribing and unsubscribing of receivers, tenant action groups.
+Scope: action groups with all their receivers. Whom they tell when an alert fires, and how, is in ``alert_notification``; tests
+of them are in ``notification_test``. Omitted: subscribing and unsubscribing of receivers, tenant action groups.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.azure import notification_test
 from local.azure.errors import bad_request
 from local.azure.kept import kept
 
@@ -63,5 +64,6 @@ TYPES = (
         check=_check,
         computed=_complete,
         system_data=False,
+        actions={"createNotifications": notification_test.create},
     ),
 )

@@ -24,7 +24,7 @@ from local.azure.resource_id import RESOURCE_GROUP, SUBSCRIPTION, parse
 from local.settings import SUBSCRIPTION_ID, TENANT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from local.azure.resource_type import Answer, Call, Json
@@ -45,6 +45,8 @@ class ActivityLog:
 
     def __init__(self, path: Path) -> None:
         self._db = _open(path, datetime.now(UTC) - KEPT)
+        #: who is told of every event
+        self.heard: list[Callable[[Json], None]] = []
 
     def close(self) -> None:
         """Closes the database."""
@@ -90,6 +92,8 @@ class ActivityLog:
             "INSERT INTO events (time, resource, event) VALUES (?, ?, ?)",
             (event["eventTimestamp"], event["resourceId"].lower(), json.dumps(event, separators=(",", ":"))),
         )
+        for tell in self.heard:
+            tell(event)
 
 
 def read(path: Path) -> Iterator[Json]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
@@ -27,15 +27,16 @@ if TYPE_CHECKING:
     from local.azure.resource_type import Json, ResourceId
 
 _LOG = "notifications.log"
+_ACTIVITY = "Activity Log"
 _WAITS = (0.2, 1.0, 5.0)
 _AGAIN = frozenset({408, 429, 503, 504})
 _PATIENCE = 10.0
 #: Where a receiver that is called has its URL.
-_CALLED = {"webhookReceivers": "serviceUri", "logicAppReceivers": "callbackUrl"}
+CALLED = {"webhookReceivers": "serviceUri", "logicAppReceivers": "callbackUrl"}
 
 
 def common(rule: ResourceId, properties: Json, alert: Json, notice: Json, custom: Json | None) -> Json:
-    """The common alert schema of a metric alert.
+    """The common alert schema.
 
     Args:
         rule: the rule's id.
@@ -53,9 +54,9 @@ def common(rule: ResourceId, properties: Json, alert: Json, notice: Json, custom
             "targetResourceType": str(alert["targetResourceType"]).lower(),
             "targetResourceGroup": alert["targetResourceGroup"],
             "severity": alert["severity"],
-            "signalType": "Metric",
+            "signalType": alert["signalType"],
             "monitorCondition": notice["condition"],
-            "monitoringService": "Platform",
+            "monitoringService": alert["monitorService"],
             "alertTargetIDs": [str(alert["targetResource"]).lower()],
             "configurationItems": [alert["targetResourceName"]],
             "originAlertId": alert["sourceCreatedId"],
@@ -65,7 +66,9 @@ def common(rule: ResourceId, properties: Json, alert: Json, notice: Json, custom
             "essentialsVersion": "1.0",
             "alertContextVersion": "1.0",
         },
-        "alertContext": {"properties": custom, **notice["context"]},
+        "alertContext": notice["context"]
+        if alert["signalType"] == _ACTIVITY
+        else {"properties": custom, **notice["context"]},
     }
     if properties.get("customProperties"):
         data["customProperties"] = properties["customProperties"]
@@ -73,7 +76,16 @@ def common(rule: ResourceId, properties: Json, alert: Json, notice: Json, custom
 
 
 def older(rule: ResourceId, properties: Json, alert: Json, notice: Json, custom: Json | None) -> Json:
-    """What a receiver gets that doesn't use the common alert schema; arguments as in ``common``."""
+    """What a receiver gets that doesn't use the common alert schema; arguments as in ``common``.
+
+    Alerts on logs have that schema alone.
+    """
+    if alert["signalType"] == "Log":
+        return common(rule, properties, alert, notice, custom)
+    if alert["signalType"] == _ACTIVITY:
+        context = {"activityLog": notice["context"]}
+        data: Json = {"status": "Activated", "context": context, "properties": custom or {}}
+        return {"schemaId": "Microsoft.Insights/activityLogs", "data": data}
     return {
         "schemaId": "AzureMonitorMetricAlert",
         "data": {
@@ -101,15 +113,14 @@ def older(rule: ResourceId, properties: Json, alert: Json, notice: Json, custom:
 
 async def tell(azure: Azure, rule: ResourceId, properties: Json, alert: Json, notice: Json) -> None:
     """Tells the receivers of all action groups of a rule."""
-    for action in properties.get("actions") or []:
-        reference = str(action.get("actionGroupId") or "")
+    for reference, custom in _groups(properties):
         group = azure.store.get(reference)
         title = f"{notice['condition']} {rule.name}"
         if group is None or not group.body["properties"].get("enabled", True):
             why = "not there" if group is None else "disabled"
-            _write(azure, f"{title}: the action group {reference} is {why}; nobody was told")
+            write(azure, f"{title}: the action group {reference} is {why}; nobody was told")
             continue
-        given = (rule, properties, alert, notice, action.get("webHookProperties"))
+        given = (rule, properties, alert, notice, custom)
         receivers = [
             (kind, one)
             for kind, listed in group.body["properties"].items()
@@ -117,16 +128,30 @@ async def tell(azure: Azure, rule: ResourceId, properties: Json, alert: Json, no
             for one in listed
         ]
         for kind, receiver in receivers:
-            url = str(receiver.get(_CALLED.get(kind, "")) or "")
+            url = str(receiver.get(CALLED.get(kind, "")) or "")
             name = f"{title}: {group.name}, {kind.removesuffix('Receivers')} '{receiver.get('name')}'"
             if not url or receiver.get("useAadAuth"):
-                _write(azure, f"{name} wasn't told: local Azure has no such channel")
+                write(azure, f"{name} wasn't told: local Azure has no such channel")
                 continue
             schema = common if receiver.get("useCommonAlertSchema") else older
-            _write(azure, f"{name} {await _call(azure, url, schema(*given))}")
+            write(azure, f"{name} {await call(azure, url, schema(*given))}")
 
 
-async def _call(azure: Azure, url: str, payload: Json) -> str:
+def _groups(properties: Json) -> list[tuple[str, Json | None]]:
+    """The action groups of a rule and what it adds for their web hooks: each kind of rule writes them otherwise."""
+    actions = properties.get("actions") or []
+    if isinstance(actions, list):  # on metrics
+        return [(str(one.get("actionGroupId") or ""), one.get("webHookProperties")) for one in actions]
+    listed: list[Any] = actions.get("actionGroups") or []
+    return [
+        (one, actions.get("actionProperties"))  # on logs
+        if isinstance(one, str)
+        else (str(one.get("actionGroupId") or ""), one.get("webhookProperties"))  # on the activity log
+        for one in listed
+    ]
+
+
+async def call(azure: Azure, url: str, payload: Json) -> str:
     """Calls a receiver, several times if need be; what came of it, in words."""
     headers = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "IcMBroadcaster/1.0"}
     content = json.dumps(payload).encode()
@@ -148,6 +173,7 @@ async def _call(azure: Azure, url: str, payload: Json) -> str:
     return said
 
 
-def _write(azure: Azure, text: str) -> None:
+def write(azure: Azure, text: str) -> None:
+    """Notes whom somebody was told of, or why not."""
     with (azure.directory.logs / _LOG).open("a") as file:
         file.write(f"{azure.now().isoformat(timespec='seconds')} {text}\n")

@@ -1,6 +1,6 @@
 """Metric alert rules, decided: what a rule measures, whether its condition is met, and what that makes of its alerts. No I/O.
 
-Scope: static thresholds on the metrics of online endpoints, all operators and aggregations, dimensions, rules on one
+Scope: static thresholds on the metrics of online endpoints and of workspaces (how jobs ended), all operators and aggregations, dimensions, rules on one
 resource and on several. Left unevaluated, with the reason: dynamic thresholds, web tests, PromQL, metrics that aren't
 measured here.
 
@@ -22,6 +22,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from local.azure.errors import ArmError
+from local.azure.machine_learning import run_metric
 from local.azure.machine_learning.duration import seconds
 from local.azure.machine_learning.request_metric import METRICS, NAMESPACE, Metric
 from local.azure.metric_query import Condition
@@ -38,6 +39,11 @@ _MINUTE = timedelta(minutes=1)
 _HEALTHY = 3
 _PREFIX = "Microsoft.Azure.Monitor."
 _KINDS = ("SingleResourceMultipleMetricCriteria", "MultipleResourceMultipleMetricCriteria")
+#: The metrics that rules are evaluated on, by namespace in lower case.
+MEASURED: dict[str, tuple[Metric, ...]] = {
+    NAMESPACE.lower(): METRICS,
+    run_metric.NAMESPACE.lower(): run_metric.METRICS,
+}
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThan": gt,
     "GreaterThanOrEqual": ge,
@@ -69,6 +75,7 @@ class Criterion:
 
     name: str
     metric: Metric
+    namespace: str
     aggregation: str
     operator: str
     threshold: float
@@ -159,8 +166,10 @@ def _criterion(given: Json, of: str) -> Criterion:
     if str(given.get("criterionType") or "StaticThresholdCriterion") != "StaticThresholdCriterion":
         raise UnevaluatedError("dynamic thresholds aren't evaluated: nothing here learns what is usual")
     name, namespace = str(given.get("metricName")), str(given.get("metricNamespace") or of)
-    metric = next((one for one in METRICS if one.name.lower() == name.lower()), None)
-    if namespace.lower() != NAMESPACE.lower() or metric is None:
+    metric = next(
+        (one for one in MEASURED.get(namespace.lower(), ()) if one.name.lower() == name.lower()), None
+    )
+    if metric is None:
         raise UnevaluatedError(f"the metric '{name}' of {namespace} isn't measured")
     aggregation, operator = str(given.get("timeAggregation")), str(given.get("operator"))
     if aggregation not in _AGGREGATIONS or operator not in _OPERATORS:
@@ -174,6 +183,7 @@ def _criterion(given: Json, of: str) -> Criterion:
     return Criterion(
         name=str(given.get("name") or ""),
         metric=metric,
+        namespace=namespace,
         aggregation=aggregation,
         operator=operator,
         threshold=threshold,

@@ -1,7 +1,8 @@
 """Microsoft.Insights: the rules that watch other resources.
 
 Scope: metric alerts, scheduled query rules, activity log alerts and classic alert rules, with the checks that catch mistakes
-early. Metric alerts fire (``metric_alert``). Omitted: the others do not; smart groups, alert processing rules.
+early. Metric alerts fire (``metric_alert``), and those on the activity log
+(``activity_alert``). Omitted: the others do not; smart groups, alert processing rules.
 """
 
 from __future__ import annotations

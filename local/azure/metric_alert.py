@@ -22,7 +22,7 @@ from local.azure import alert_notification, alert_rule
 from local.azure.alert_rule import Change, Observation, Rule, Series, UnevaluatedError
 from local.azure.errors import ArmError, bad_request, unsupported
 from local.azure.insights import METRIC_ALERT
-from local.azure.machine_learning import request_metric
+from local.azure.machine_learning import request_metric, run_metric
 from local.azure.metric_query import stamp
 from local.azure.resource_type import Answer, Route
 
@@ -95,7 +95,7 @@ def _targets(azure: Azure, properties: Json) -> list[str]:
     found: dict[str, str] = {}
     for scope in properties.get("scopes") or []:
         resource_id = azure.parse(str(scope))
-        if resource_id.type.lower() == request_metric.NAMESPACE.lower():
+        if resource_id.type.lower() in alert_rule.MEASURED:
             record = azure.store.get(resource_id.text)
             found |= {record.id.lower(): record.id} if record is not None else {}
         elif resource_id.type.startswith("Microsoft.Resources/"):
@@ -114,7 +114,11 @@ def _checked(azure: Azure, check: _Check) -> list[Json]:
         and alert.body["local"]["target"] == target.lower()
         and alert.body["properties"]["essentials"]["monitorCondition"] == Change.FIRED
     }
-    samples = request_metric.of(azure).samples(target)
+    samples = (
+        request_metric.of(azure).samples(target)
+        if azure.parse(target).type.lower() == request_metric.NAMESPACE.lower()
+        else run_metric.samples(azure, target)
+    )
     found: list[Json] = []
     for one in alert_rule.observe(rule, samples, check.end, [_series(alert) for alert in fired.values()]):
         before = fired.get(alert_rule.folded(one.series))
@@ -185,7 +189,7 @@ def _fire(azure: Azure, check: _Check, found: Observation) -> str:
         "notices": [{"condition": Change.FIRED, "id": path, "time": now, "context": context}],
     }
     azure.store.put(path, {"properties": {"essentials": essentials, "context": context}, "local": local})
-    azure.spawn(f"alert {record.name}", _tell(azure, path))
+    azure.spawn(f"alert {record.name}", tell_waiting(azure, path))
     return path
 
 
@@ -212,7 +216,7 @@ def _update(
     }
     azure.store.put(alert.id, {"properties": {"essentials": essentials, "context": context}, "local": local})
     if not alert.body["local"]["notices"]:
-        azure.spawn(f"alert {alert.name}", _tell(azure, alert.id))
+        azure.spawn(f"alert {alert.name}", tell_waiting(azure, alert.id))
 
 
 def _context(rule: Rule, found: Observation, end: datetime) -> Json:
@@ -224,7 +228,7 @@ def _context(rule: Rule, found: Observation, end: datetime) -> Json:
             "allOf": [
                 {
                     "metricName": part.criterion.metric.name,
-                    "metricNamespace": request_metric.NAMESPACE,
+                    "metricNamespace": part.criterion.namespace,
                     "operator": part.criterion.operator,
                     "threshold": f"{part.criterion.threshold:g}",
                     "timeAggregation": part.criterion.aggregation,
@@ -247,7 +251,7 @@ def _duration(span: timedelta) -> str:
     return f"PT{minutes // 60}H" if minutes % 60 == 0 else f"PT{minutes}M"
 
 
-async def _tell(azure: Azure, path: str) -> None:
+async def tell_waiting(azure: Azure, path: str) -> None:
     """Tells what of an alert hasn't been told."""
     while (alert := azure.store.get(path)) is not None and alert.body["local"]["notices"]:
         notice: Json = alert.body["local"]["notices"][0]
@@ -283,7 +287,7 @@ async def start(azure: Azure) -> None:
     """Begins to check rules by the clock, and tells what wasn't told before a stop."""
     for alert in azure.store.of_type(ALERT):
         if alert.body["local"]["notices"]:
-            azure.spawn(f"alert {alert.name}", _tell(azure, alert.id))
+            azure.spawn(f"alert {alert.name}", tell_waiting(azure, alert.id))
     azure.spawn("metric alerts", _watch(azure))
 
 

@@ -20,7 +20,17 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from local.azure import blob, certificate, gateway, identity, outbound, providers, proxy, store
+from local.azure import (
+    activity_alert,
+    blob,
+    certificate,
+    gateway,
+    identity,
+    outbound,
+    providers,
+    proxy,
+    store,
+)
 from local.azure.access import instance_identity, vantage
 from local.azure.access.authorizer import Authorizer, found_subscription
 from local.azure.activity_log import ActivityLog
@@ -79,6 +89,7 @@ class LocalAzure:
         self.children = LeashedChildren()
         self.catalog = Catalog(providers.load())
         self.activity = ActivityLog(directory.activity)
+        self.activity.heard.append(partial(activity_alert.heard, self))
         faults = FaultInjection(directory.faults)
         self.operations = Operations(
             self, self.store, self.catalog, self._spawn, ended=self.activity.ended, strike=faults.strike
