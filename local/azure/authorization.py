@@ -20,8 +20,8 @@ from local.azure.resource_type import Answer, Call, Json, Record, ResourceId, Re
 from local.settings import PRINCIPAL_ID, SUBSCRIPTION_ID
 
 if TYPE_CHECKING:
+    from local.azure.access.permission import Permission
     from local.azure.azure import Azure
-    from local.azure.built_in_role import Permission
 
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 DEFINITION = "Microsoft.Authorization/roleDefinitions"
@@ -171,11 +171,7 @@ def permission(one: Permission) -> Json:
         "notActions": list(one.not_actions),
         "dataActions": list(one.data_actions),
         "notDataActions": list(one.not_data_actions),
-        **(
-            {"condition": one.condition, "conditionVersion": one.condition_version}
-            if one.condition is not None
-            else {}
-        ),
+        **({"condition": one.condition, "conditionVersion": one.condition_version} if one.condition else {}),
     }
 
 

@@ -14,23 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.azure.access.permission import Permission
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DATA = Path(__file__).with_suffix(".json")
-
-
-@dataclass(frozen=True)
-class Permission:
-    """One entry of a role's ``permissions``: patterns of actions, in which ``*`` stands for anything."""
-
-    actions: tuple[str, ...] = ()
-    not_actions: tuple[str, ...] = ()
-    data_actions: tuple[str, ...] = ()
-    not_data_actions: tuple[str, ...] = ()
-    #: Attribute conditions of roles that may only assign certain roles (ABAC), and their version
-    condition: str | None = None
-    condition_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,17 +35,7 @@ class BuiltInRole:
 def _load() -> dict[str, BuiltInRole]:
     found: dict[str, BuiltInRole] = {}
     for identifier, role in json.loads(_DATA.read_text(encoding="utf-8")).items():
-        permissions = tuple(
-            Permission(
-                tuple(one["actions"]),
-                tuple(one["notActions"]),
-                tuple(one["dataActions"]),
-                tuple(one["notDataActions"]),
-                one.get("condition"),
-                one.get("conditionVersion"),
-            )
-            for one in role["permissions"]
-        )
+        permissions = tuple(Permission.read(one) for one in role["permissions"])
         found[identifier] = BuiltInRole(identifier, role["roleName"], role["description"], permissions)
     return found
 

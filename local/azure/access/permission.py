@@ -24,8 +24,9 @@ class Permission:
     not_actions: tuple[str, ...] = ()
     data_actions: tuple[str, ...] = ()
     not_data_actions: tuple[str, ...] = ()
-    #: under which the role gives it (``condition.py``); empty: always
+    #: under which the role gives it (``condition.py``), and the version of its language; empty: always
     condition: str = ""
+    condition_version: str = ""
 
     @classmethod
     def read(cls, entry: Mapping[str, Any]) -> Permission:
@@ -40,6 +41,7 @@ class Permission:
             patterns("dataActions"),
             patterns("notDataActions"),
             str(entry.get("condition") or ""),
+            str(entry.get("conditionVersion") or ""),
         )
 
     def allows(self, operation: str, *, data: bool = False) -> bool:
