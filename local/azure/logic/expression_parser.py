@@ -1,4 +1,4 @@
-"""The grammar of expressions in the Workflow Definition Language: text → tree. Pure.
+"""The grammar of expressions in the Workflow Definition Language: text → tree, and what templates do with it, too. Pure.
 
 ``concat('a', triggerBody()?['x'].y[0])``: calls, literals, and what is taken from them with ``.name``, ``[index]`` and the
 forgiving ``?.name`` and ``?[index]``. Quotes in strings are doubled.
@@ -11,6 +11,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
@@ -150,3 +154,30 @@ def calls(node: Node) -> list[Call]:
             return [node, *(inner for one in node.arguments for inner in calls(one))]
         case Member():
             return [*calls(node.of), *calls(node.key)]
+
+
+def nodes_in(value: Any, read: Callable[[str], Iterable[Node]]) -> Iterator[Node]:
+    """The expressions in the texts of a JSON value, keys of objects too; ``read`` says which a text has."""
+    if isinstance(value, str):
+        yield from read(value)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from nodes_in(key, read)
+            yield from nodes_in(one, read)
+    elif isinstance(value, list):
+        for one in value:
+            yield from nodes_in(one, read)
+
+
+def called(name: str, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    """What a function makes of its arguments.
+
+    Raises:
+        ExpressionError: it can't, or it doesn't take so many; says which function.
+    """
+    try:
+        return function(*arguments)
+    except ExpressionError as error:
+        raise ExpressionError(f"{name}: {error}") from None
+    except TypeError:
+        raise ExpressionError(f"{name}: it doesn't take these {len(arguments)} arguments") from None

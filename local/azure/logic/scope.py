@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local.azure.logic import time_function
-from local.azure.logic.expression_parser import Call, ExpressionError, Literal, Member, Node
+from local.azure.logic.expression_parser import Call, ExpressionError, Literal, Member, Node, called
 from local.azure.logic.function import FUNCTIONS
 from local.azure.logic.template import evaluated
 from local.azure.logic.text import kind
@@ -82,12 +82,7 @@ class Scope:
         function = FUNCTIONS.get(call.name) or time_function.functions(self.now).get(call.name)
         if function is None:
             raise ExpressionError(f"the function '{call.name}' is not supported by local Azure")
-        try:
-            return function(*arguments)
-        except ExpressionError as error:
-            raise ExpressionError(f"{call.name}: {error}") from None
-        except TypeError:
-            raise ExpressionError(f"{call.name}: it doesn't take these {len(arguments)} arguments") from None
+        return called(call.name, function, arguments)
 
     def _lazily(self, call: Call) -> Any:
         for one in call.arguments:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from local.azure.logic.expression_parser import Call, ExpressionError, Node, calls, parse
+from local.azure.logic.expression_parser import Call, ExpressionError, Node, calls, nodes_in, parse
 from local.azure.logic.text import as_text
 
 if TYPE_CHECKING:
@@ -87,14 +87,8 @@ def calls_in(value: Any) -> Iterator[Call]:
     Raises:
         ExpressionError: an expression can't be read.
     """
-    if isinstance(value, str):
-        for part in read(value).parts:
-            if not isinstance(part, str):
-                yield from calls(part)
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            yield from calls_in(key)
-            yield from calls_in(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from calls_in(one)
+    return (call for node in nodes_in(value, _expressions) for call in calls(node))
+
+
+def _expressions(text: str) -> list[Node]:
+    return [part for part in read(text).parts if not isinstance(part, str)]

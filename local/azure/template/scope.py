@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from local.azure.logic import time_function
-from local.azure.logic.expression_parser import Call, ExpressionError, Literal, Member, Node
+from local.azure.logic.expression_parser import Call, ExpressionError, Literal, Member, Node, called
 from local.azure.logic.text import as_text, kind, same
 from local.azure.template import lambda_function
 from local.azure.template.duration import parse as parse_duration
@@ -204,12 +204,7 @@ class Scope:
         function = FUNCTIONS.get(name) or getattr(self, f"_fn_{name}", None)
         if function is None:
             raise ExpressionError(f"the template function '{name}' is not supported by local Azure")
-        try:
-            return function(*arguments)
-        except ExpressionError as error:
-            raise ExpressionError(f"{name}: {error}") from None
-        except TypeError:
-            raise ExpressionError(f"{name}: it doesn't take these {len(arguments)} arguments") from None
+        return called(name, function, arguments)
 
     # --- what reads the deployment
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from local.azure.logic.expression_parser import Call, Node, calls, parse
+from local.azure.logic.expression_parser import Call, Node, calls, nodes_in, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,14 +48,9 @@ def calls_in(value: Any) -> Iterator[Call]:
     Raises:
         ExpressionError: an expression can't be read.
     """
-    if isinstance(value, str):
-        node = expression(value)
-        if node is not None:
-            yield from calls(node)
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            yield from calls_in(key)
-            yield from calls_in(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from calls_in(one)
+    return (call for node in nodes_in(value, _expressions) for call in calls(node))
+
+
+def _expressions(text: str) -> tuple[Node, ...]:
+    node = expression(text)
+    return (node,) if node is not None else ()
