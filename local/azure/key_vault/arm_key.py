@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from local.azure.computed_resource import computed, made, plain
 from local.azure.errors import unsupported
-from local.azure.key_vault import crypto, key, key_store
+from local.azure.key_vault import crypto, key, key_store, version_store
 from local.azure.key_vault.admission import VAULT
 from local.azure.key_vault.arm_secret import location, refuse_delete
 from local.azure.resource_id import parse
@@ -29,7 +29,7 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, _old: Record | N
     given: Json = body.get("properties") or {}
     if given.get("release_policy"):
         raise unsupported("A release policy of a key")
-    if not key_store.load(azure, resource_id.names[0], key_store.KEY, resource_id.name):
+    if not version_store.load(azure, resource_id.names[0], key_store.KEY, resource_id.name):
         # Refuses what can't be made before anything is written down.
         crypto.generate(str(given.get("kty", "")), given.get("keySize"), given.get("curveName"))
     return {"tags": body.get("tags") or {}, "properties": given}
@@ -38,7 +38,7 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, _old: Record | N
 async def _settle(azure: Azure, record: Record) -> Json | None:
     resource_id = parse(record.id)
     vault, given = resource_id.names[0], record.body["properties"]
-    if not key_store.load(azure, vault, key_store.KEY, record.name):
+    if not version_store.load(azure, vault, key_store.KEY, record.name):
         private = crypto.generate(given["kty"], given.get("keySize"), given.get("curveName"))
         content = {
             "key_ops": given.get("keyOps"),
@@ -73,7 +73,7 @@ def _shown(azure: Azure, resource_id: ResourceId, found: Json) -> Json:
 
 
 def _implicit(azure: Azure, resource_id: ResourceId) -> Json | None:
-    versions = key_store.load(azure, resource_id.names[0], key_store.KEY, resource_id.name)
+    versions = version_store.load(azure, resource_id.names[0], key_store.KEY, resource_id.name)
     return _shown(azure, resource_id, versions[-1]) if versions else None
 
 
@@ -81,13 +81,13 @@ def _listing(azure: Azure, call: Call, _records: list[Record]) -> list[Record]:
     vault = parse(call.path.rstrip("/").rsplit("/", 1)[0])
     return [
         made(vault, _TYPE, name, body)
-        for name in key_store.names(azure, vault.name, key_store.KEY)
+        for name in version_store.names(azure, vault.name, key_store.KEY)
         if (body := _implicit(azure, parse(f"{vault.text}/keys/{name}"))) is not None
     ]
 
 
 def _versions(azure: Azure, parent: ResourceId) -> dict[str, Json]:
-    versions = key_store.load(azure, parent.names[0], key_store.KEY, parent.name)
+    versions = version_store.load(azure, parent.names[0], key_store.KEY, parent.name)
     return {found["version"]: _shown(azure, parent, found) for found in versions}
 
 

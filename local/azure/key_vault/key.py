@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request, unsupported
-from local.azure.key_vault import crypto, key_store
+from local.azure.key_vault import crypto, key_store, version_store
 from local.azure.key_vault.admission import check, check_purge
 from local.azure.key_vault.key_store import DELETED, KEY
 from local.azure.resource_type import Answer, Call, Json, Route
@@ -100,29 +100,29 @@ def update(azure: Azure, vault: str, name: str, version: str, change: Json) -> J
         ArmError: 404, there is none.
     """
     wanted = key_store.find(azure, vault, name, version)["version"]
-    versions = key_store.load(azure, vault, KEY, name)
+    versions = version_store.load(azure, vault, KEY, name)
     found = next(key for key in versions if key["version"] == wanted)
     found["attributes"] |= {**(change.get("attributes") or {}), "updated": int(time.time())}
     for part in ("tags", "key_ops"):
         if change.get(part) is not None:
             found[part] = change[part]
-    key_store.save(azure, vault, KEY, name, versions)
+    version_store.save(azure, vault, KEY, name, versions)
     return found
 
 
 def _delete(azure: Azure, call: Call, vault: str, name: str) -> Json:
-    versions = key_store.load(azure, vault, KEY, name)
+    versions = version_store.load(azure, vault, KEY, name)
     if not versions:
         raise key_store.missing(name)
     versions[-1]["deletedDate"] = int(time.time())
-    key_store.save(azure, vault, DELETED, name, versions)
-    key_store.drop(azure, vault, KEY, name)
+    version_store.save(azure, vault, DELETED, name, versions)
+    version_store.drop(azure, vault, KEY, name)
     return {**_bundle(call, versions[-1]), **_deletion(call, versions[-1])}
 
 
 async def _versions(azure: Azure, call: Call) -> Answer:
     vault = check(azure, call)
-    found = key_store.load(azure, vault, KEY, call.captured["name"])
+    found = version_store.load(azure, vault, KEY, call.captured["name"])
     return Answer(200, {"value": [_item(call, key, versioned=True) for key in found], "nextLink": None})
 
 
@@ -130,7 +130,9 @@ async def _list(azure: Azure, call: Call) -> Answer:
     vault = check(azure, call)
     deleted = "deletedkeys" in call.path.lower()
     kind = DELETED if deleted else KEY
-    newest = [key_store.load(azure, vault, kind, name)[-1] for name in key_store.names(azure, vault, kind)]
+    newest = [
+        version_store.load(azure, vault, kind, name)[-1] for name in version_store.names(azure, vault, kind)
+    ]
     shown: list[Any] = [
         {**_item(call, key, versioned=False), **(_deletion(call, key) if deleted else {})} for key in newest
     ]
@@ -139,7 +141,7 @@ async def _list(azure: Azure, call: Call) -> Answer:
 
 async def _deleted_key(azure: Azure, call: Call) -> Answer:
     vault, name = check(azure, call), call.captured["name"]
-    versions = key_store.load(azure, vault, DELETED, name)
+    versions = version_store.load(azure, vault, DELETED, name)
     if not versions:
         raise key_store.missing(name)
     newest = versions[-1]
@@ -147,10 +149,10 @@ async def _deleted_key(azure: Azure, call: Call) -> Answer:
         return Answer(200, {**_bundle(call, newest), **_deletion(call, newest)})
     if call.method == "DELETE":
         check_purge(azure, vault)
-        key_store.drop(azure, vault, DELETED, name)
+        version_store.drop(azure, vault, DELETED, name)
         return Answer(204)
-    key_store.save(azure, vault, KEY, name, versions)
-    key_store.drop(azure, vault, DELETED, name)
+    version_store.save(azure, vault, KEY, name, versions)
+    version_store.drop(azure, vault, DELETED, name)
     return Answer(200, _bundle(call, newest))
 
 

@@ -1,17 +1,15 @@
-"""The keys of vaults, with all their versions: in the store's secrets, private halves and all."""
+"""The keys of vaults, with all their versions, private halves and all: see ``version_store``."""
 
 from __future__ import annotations
 
 import json
 import re
-import time
-import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from local.azure.errors import ArmError, bad_request, conflict
-from local.azure.key_vault import admission, crypto
+from local.azure.errors import ArmError, bad_request
+from local.azure.key_vault import admission, crypto, version_store
 
 if TYPE_CHECKING:
     from local.azure.azure import Azure
@@ -21,36 +19,9 @@ _URL = re.compile(r"(?P<vault>https://[^/]+)/keys/(?P<name>[^/]+)(/(?P<version>[
 KEY, DELETED, POLICY = "key", "deletedkey", "keyrotationpolicy"
 
 
-def _name(vault: str, kind: str, name: str) -> str:
-    return f"keyvault/{vault}/{kind}/{name}"
-
-
-def load(azure: Azure, vault: str, kind: str, name: str) -> list[Json]:
-    """All versions of a key, oldest first; empty if there is none."""
-    text = azure.store.secret(_name(vault, kind, name))
-    return json.loads(text) if text is not None else []
-
-
-def save(azure: Azure, vault: str, kind: str, name: str, versions: list[Json]) -> None:
-    """Replaces all versions of a key."""
-    azure.store.put_secret(_name(vault, kind, name), json.dumps(versions))
-    admission.changed(azure, vault, "keys", name)
-
-
-def drop(azure: Azure, vault: str, kind: str, name: str) -> None:
-    """Removes a key."""
-    azure.store.delete_secrets(_name(vault, kind, name))
-    admission.changed(azure, vault, "keys", name)
-
-
-def names(azure: Azure, vault: str, kind: str) -> list[str]:
-    """The names of a vault's keys."""
-    return azure.store.secret_names(f"keyvault/{vault}/{kind}")
-
-
 def rotation_policy(azure: Azure, vault: str, name: str) -> Json:
     """A key's rotation policy; kept, and not followed by itself."""
-    text = azure.store.secret(_name(vault, POLICY, name))
+    text = azure.store.secret(version_store.address(vault, POLICY, name))
     if text is not None:
         return json.loads(text)
     return {"lifetimeActions": [{"trigger": {"timeBeforeExpiry": "P30D"}, "action": {"type": "Notify"}}]}
@@ -58,7 +29,7 @@ def rotation_policy(azure: Azure, vault: str, name: str) -> Json:
 
 def set_rotation_policy(azure: Azure, vault: str, name: str, policy: Json) -> None:
     """Replaces it."""
-    azure.store.put_secret(_name(vault, POLICY, name), json.dumps(policy))
+    azure.store.put_secret(version_store.address(vault, POLICY, name), json.dumps(policy))
 
 
 def add(azure: Azure, vault: str, name: str, private: crypto.PrivateKey, given: Json) -> Json:
@@ -67,30 +38,14 @@ def add(azure: Azure, vault: str, name: str, private: crypto.PrivateKey, given: 
     Raises:
         ArmError: 409, a deleted key of that name waits for recovery or purge.
     """
-    if load(azure, vault, DELETED, name):
-        raise conflict(
-            f"Key {name} is currently in a deleted but recoverable state, and its name cannot be reused; recover or purge it.",
-            code="Conflict",
-        )
-    now = int(time.time())
-    attributes = {key: value for key, value in (given.get("attributes") or {}).items() if value is not None}
     public = crypto.public_jwk(private)
     version: Json = {
-        "version": uuid.uuid4().hex,
-        "name": name,
+        **version_store.begun(azure, vault, DELETED, name, given),
         "private": crypto.to_text(private),
         "public": public,
         "key_ops": given.get("key_ops") or crypto.operations(public["kty"]),
-        "tags": given.get("tags") or {},
-        "attributes": {
-            "enabled": True,
-            **attributes,
-            "created": now,
-            "updated": now,
-            **admission.recovery(azure, vault),
-        },
     }
-    save(azure, vault, KEY, name, [*load(azure, vault, KEY, name), version])
+    version_store.save(azure, vault, KEY, name, [*version_store.load(azure, vault, KEY, name), version])
     return version
 
 
@@ -100,7 +55,7 @@ def find(azure: Azure, vault: str, name: str, version: str = "") -> Json:
     Raises:
         ArmError: 404, there is none.
     """
-    for found in reversed(load(azure, vault, KEY, name)):
+    for found in reversed(version_store.load(azure, vault, KEY, name)):
         if not version or found["version"] == version:
             return found
     raise missing(name, version)
@@ -116,7 +71,7 @@ def expires(azure: Azure, url: str) -> str:
     """When the version of a key that a URL names expires; Azure says 1970 where it doesn't."""
     found = _URL.fullmatch(url)
     vault = (urlsplit(url).hostname or "").partition(".")[0]
-    versions = load(azure, vault, KEY, found["name"]) if found is not None else []
+    versions = version_store.load(azure, vault, KEY, found["name"]) if found is not None else []
     times = [one["attributes"].get("exp") for one in versions if url.endswith(f"/{one['version']}")]
     return datetime.fromtimestamp((times[0] if times else None) or 0, UTC).isoformat()
 
@@ -154,7 +109,7 @@ def versioned(azure: Azure, vault_uri: str, name: str, version: str) -> str:
             f"The vault {base} was not found; make it first, with the key '{name}'.",
             code="KeyVaultVaultNotFound",
         )
-    versions = [found["version"] for found in load(azure, vault, KEY, name)]
+    versions = [found["version"] for found in version_store.load(azure, vault, KEY, name)]
     if not versions or (version and version not in versions):
         raise bad_request(
             f"The vault {base} has no key '{name}{f'/{version}' if version else ''}'.",

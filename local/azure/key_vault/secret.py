@@ -6,14 +6,12 @@ challenge that clients begin with. Omitted: backup and restore, certificates: 50
 
 from __future__ import annotations
 
-import json
 import re
 import time
-import uuid
 from typing import TYPE_CHECKING, Any
 
-from local.azure.errors import ArmError, bad_request, conflict
-from local.azure.key_vault import admission
+from local.azure.errors import ArmError, bad_request
+from local.azure.key_vault import admission, version_store
 from local.azure.key_vault.admission import check
 from local.azure.resource_type import Answer, Call, Json, Route
 
@@ -35,50 +33,20 @@ def check_name(name: str) -> None:
         )
 
 
-def _key(vault: str, kind: str, name: str) -> str:
-    return f"keyvault/{vault}/{kind}/{name}"
-
-
-def _load(azure: Azure, vault: str, kind: str, name: str) -> list[Json]:
-    text = azure.store.secret(_key(vault, kind, name))
-    return json.loads(text) if text is not None else []
-
-
-def _save(azure: Azure, vault: str, kind: str, name: str, versions: list[Json]) -> None:
-    azure.store.put_secret(_key(vault, kind, name), json.dumps(versions))
-    admission.changed(azure, vault, "secrets", name)
-
-
 def put(azure: Azure, vault: str, name: str, content: Json) -> Json:
     """Adds a version of a secret; returns it.
 
     Raises:
         ArmError: 409, a deleted secret of that name waits for recovery or purge.
     """
-    if _load(azure, vault, "deleted", name):
-        raise conflict(
-            f"Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; recover or purge it.",
-            code="Conflict",
-        )
-    now = int(time.time())
-    attributes: Json = {
-        "enabled": True,
-        **{key: value for key, value in (content.get("attributes") or {}).items() if value is not None},
-    }
-    version = {
-        "version": uuid.uuid4().hex,
-        "name": name,
+    version: Json = {
+        **version_store.begun(azure, vault, "deleted", name, content),
         "value": content["value"],
         "contentType": content.get("contentType"),
-        "tags": content.get("tags") or {},
-        "attributes": {
-            **attributes,
-            "created": now,
-            "updated": now,
-            **admission.recovery(azure, vault),
-        },
     }
-    _save(azure, vault, "secret", name, [*_load(azure, vault, "secret", name), version])
+    version_store.save(
+        azure, vault, "secret", name, [*version_store.load(azure, vault, "secret", name), version]
+    )
     return version
 
 
@@ -88,7 +56,7 @@ def get(azure: Azure, vault: str, name: str, version: str = "") -> Json:
     Raises:
         ArmError: 404 there is none, 403 it is disabled.
     """
-    for found in reversed(_load(azure, vault, "secret", name)):
+    for found in reversed(version_store.load(azure, vault, "secret", name)):
         if not version or found["version"] == version:
             if not found["attributes"]["enabled"]:
                 raise ArmError(
@@ -107,7 +75,7 @@ def _missing(name: str, version: str = "") -> ArmError:
 
 def names(azure: Azure, vault: str) -> list[str]:
     """The names of a vault's secrets."""
-    return azure.store.secret_names(f"keyvault/{vault}/secret")
+    return version_store.names(azure, vault, "secret")
 
 
 def forget(azure: Azure, vault: str) -> None:
@@ -117,7 +85,7 @@ def forget(azure: Azure, vault: str) -> None:
 
 def arm_view_or_none(azure: Azure, vault: str, name: str) -> Json | None:
     """What ARM shows of a secret, or None."""
-    versions = _load(azure, vault, "secret", name)
+    versions = version_store.load(azure, vault, "secret", name)
     if not versions:
         return None
     newest = versions[-1]
@@ -201,32 +169,31 @@ def update(azure: Azure, vault: str, name: str, version: str, change: Json) -> J
     Raises:
         ArmError: 404, there is none.
     """
-    versions = _load(azure, vault, "secret", name)
+    versions = version_store.load(azure, vault, "secret", name)
     for found in reversed(versions):
         if not version or found["version"] == version:
             found["attributes"] |= {**(change.get("attributes") or {}), "updated": int(time.time())}
             for key in ("contentType", "tags"):
                 if key in change:
                     found[key] = change[key]
-            _save(azure, vault, "secret", name, versions)
+            version_store.save(azure, vault, "secret", name, versions)
             return found
     raise _missing(name, version)
 
 
 def _delete(azure: Azure, vault: str, name: str) -> Json:
-    versions = _load(azure, vault, "secret", name)
+    versions = version_store.load(azure, vault, "secret", name)
     if not versions:
         raise _missing(name)
     versions[-1]["deletedDate"] = int(time.time())
-    _save(azure, vault, "deleted", name, versions)
-    azure.store.delete_secrets(_key(vault, "secret", name))
-    admission.changed(azure, vault, "secrets", name)
+    version_store.save(azure, vault, "deleted", name, versions)
+    version_store.drop(azure, vault, "secret", name)
     return versions[-1]
 
 
 async def _versions(azure: Azure, call: Call) -> Answer:
     vault = check(azure, call)
-    found = _load(azure, vault, "secret", call.captured["name"])
+    found = version_store.load(azure, vault, "secret", call.captured["name"])
     return Answer(200, {"value": [_bundle(call, secret, value=False) for secret in found], "nextLink": None})
 
 
@@ -234,7 +201,7 @@ async def _list(azure: Azure, call: Call) -> Answer:
     vault = check(azure, call)
     kind = "deleted" if "deletedsecrets" in call.path.lower() else "secret"
     newest = [
-        _load(azure, vault, kind, name)[-1] for name in azure.store.secret_names(f"keyvault/{vault}/{kind}")
+        version_store.load(azure, vault, kind, name)[-1] for name in version_store.names(azure, vault, kind)
     ]
     shown: list[Any] = [
         _deleted(call, secret) if kind == "deleted" else _bundle(call, secret, value=False, versioned=False)
@@ -245,16 +212,16 @@ async def _list(azure: Azure, call: Call) -> Answer:
 
 async def _deleted_secret(azure: Azure, call: Call) -> Answer:
     vault, name = check(azure, call), call.captured["name"]
-    versions = _load(azure, vault, "deleted", name)
+    versions = version_store.load(azure, vault, "deleted", name)
     if not versions:
         raise _missing(name)
     if call.method == "GET":
         return Answer(200, _deleted(call, versions[-1], value=True))
     if call.method == "POST":
-        _save(azure, vault, "secret", name, versions)
+        version_store.save(azure, vault, "secret", name, versions)
     if call.method == "DELETE":
         admission.check_purge(azure, vault)
-    azure.store.delete_secrets(_key(vault, "deleted", name))
+    version_store.drop(azure, vault, "deleted", name)
     return Answer(200, _bundle(call, versions[-1], value=False)) if call.method == "POST" else Answer(204)
 
 
