@@ -102,6 +102,31 @@ class AzureDevOpsConfig(Section):
         )
 
 
+class TrustConfig(Section):
+    """``mlops:access.delivery.other[]``: whoever else has tokens of OpenID Connect."""
+
+    name: str = setting(
+        pattern=r"^[a-z][a-z0-9-]{1,59}$",
+        breaks="it tells the credential from others",
+        write="2 to 60 lowercase letters, digits and hyphens, a letter first",
+    )
+    issuer: str = setting(
+        pattern=r"^https://[^\s?#]+$",
+        breaks="it is who signs the tokens",
+        write="the address of the issuer, which begins with https://",
+    )
+    subject: str = setting(
+        pattern=r"^[^\s*]{1,600}$",
+        breaks="it is whom the tokens are about, letter by letter: Azure knows no wildcards here",
+        write="the subject of the tokens",
+    )
+
+    @property
+    def trust(self) -> tuple[str, str, str]:
+        """The credential's name, issuer and subject."""
+        return self.name, self.issuer, self.subject
+
+
 class DeliveryConfig(Section):
     """``mlops:access.delivery``: the pipelines that deploy models without a secret."""
 
@@ -114,6 +139,12 @@ class DeliveryConfig(Section):
         (),
         breaks="they are the service connections that deploy models",
         write="a list of mappings with organization, organizationId, project and serviceConnection",
+    )
+
+    other: tuple[TrustConfig, ...] = setting(
+        (),
+        breaks="they are whoever else deploys models, as a service connection whose tokens Microsoft Entra issues",
+        write="a list of mappings with name, issuer and subject",
     )
 
     @model_validator(mode="after")
@@ -132,7 +163,7 @@ class DeliveryConfig(Section):
     @property
     def trusts(self) -> tuple[tuple[str, str, str], ...]:
         """Names, issuers and subjects of all credentials."""
-        return tuple(one.trust for one in (*self.github, *self.azure_dev_ops))
+        return tuple(one.trust for one in (*self.github, *self.azure_dev_ops, *self.other))
 
 
 class Delivery(pulumi.ComponentResource):

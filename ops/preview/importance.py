@@ -41,6 +41,8 @@ _SUBJECTS = {
     "pulumi-python:dynamic/ml:Traffic": Concern.TRAFFIC,
     "pulumi-python:dynamic/ml:Model": Concern.MODEL,
     "azure-native:authorization:RoleAssignment": Concern.ACCESS,
+    "azure-native:authorization:RoleDefinition": Concern.ACCESS,
+    "azure-native:managedidentity:FederatedIdentityCredential": Concern.ACCESS,
 }
 _VERBS = {
     "create": "is created",
@@ -97,7 +99,7 @@ def headlines(plan: Plan, redactor: Redactor, roles: Mapping[str, str]) -> list[
 
 def _is_between_new(resource: Resource) -> bool:
     """Whether it is a new grant on something that has no id yet."""
-    if _subject(resource) is not Concern.ACCESS or resource.operation != "create":
+    if resource.kind != "RoleAssignment" or resource.operation != "create":
         return False
     return resource.inputs("new").get("scope") in UNKNOWNS
 
@@ -195,6 +197,15 @@ def _access(
     resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any], roles: Mapping[str, str]
 ) -> str:
     given = new or old
+    if resource.kind == "RoleDefinition":
+        return _role(resource, old, new)
+    if resource.kind == "FederatedIdentityCredential":
+        identity = _known(given.get("resourceName"), "a new identity")
+        was, now = (_known(inputs.get("subject"), "nobody") for inputs in (old, new))
+        return {
+            "create": f"access: {identity} trusts {now}",
+            "delete": f"access: {identity} no longer trusts {was}",
+        }.get(resource.operation, f"access: {identity} trusts {now}, instead of {was}")
     who = (
         f"{given.get('principalType') or 'principal'} {_known(given.get('principalId'), 'that is new, too')}"
     )
@@ -203,6 +214,29 @@ def _access(
     if resource.operation == "delete":
         return f"access: {who} loses {_grant(old, roles)}"
     return f"access: {who} gets {_grant(new, roles)}, instead of {_grant(old, roles)}"
+
+
+def _role(resource: Resource, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    name = _known((new or old).get("roleName"), resource.name)
+    before, after = _actions(old), _actions(new)
+    if resource.operation in ("create", "delete"):
+        return (
+            f"access: the role {name} {_VERBS[resource.operation]}; it permits {len(before | after)} actions"
+        )
+    more, less = sorted(after - before), sorted(before - after)
+    said = [f"permits {', '.join(map(_name, more))} as well"] if more else []
+    said += [f"no longer permits {', '.join(map(_name, less))}"] if less else []
+    return f"access: the role {name} {', and '.join(said) or _VERBS[resource.operation]}"
+
+
+def _actions(inputs: Mapping[str, Any]) -> set[str]:
+    permissions = inputs.get("permissions") or []
+    found: list[Any] = (
+        [one for one in permissions if isinstance(one, dict)] if isinstance(permissions, list) else []
+    )
+    return {
+        str(action) for one in found for key in ("actions", "dataActions") for action in one.get(key) or []
+    }
 
 
 def _grant(inputs: Mapping[str, Any], roles: Mapping[str, str]) -> str:

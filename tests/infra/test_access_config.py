@@ -108,12 +108,14 @@ def test_the_platforms_own_identities_may_be_given_more():
 
 def test_a_delivery_trusts_a_repositorys_environment_or_branch_and_a_service_connection():
     branch = {"repository": "acme/models", "branch": "main"}
-    config = parsed(delivery={"github": [GITHUB, branch], "azureDevOps": [DEVOPS]})
+    other = {"name": "gitlab", "issuer": "https://gitlab.com", "subject": "project_path:acme/models:ref:main"}
+    config = parsed(delivery={"github": [GITHUB, branch], "azureDevOps": [DEVOPS], "other": [other]})
     assert config.delivery is not None
     assert [(issuer, subject) for _, issuer, subject in config.delivery.trusts] == [
         ("https://token.actions.githubusercontent.com", "repo:acme/models:environment:prod"),
         ("https://token.actions.githubusercontent.com", "repo:acme/models:ref:refs/heads/main"),
         (f"https://vstoken.dev.azure.com/{ANN}", "sc://acme/Machine Learning/deliver prod"),
+        ("https://gitlab.com", "project_path:acme/models:ref:main"),
     ]
 
 
@@ -240,6 +242,13 @@ def test_an_administrator_gets_a_role_as_the_azure_cli_takes_it():
             (
                 "access.delivery.github[0]: it has neither an environment nor a branch, and a trust is for exactly one of them; "
                 "write environment: or branch:"
+            ),
+        ),
+        (
+            access(delivery={"other": [{"name": "any", "issuer": "https://i", "subject": "repo:*"}]}),
+            (
+                "access.delivery.other[0].subject: 'repo:*' can't be used: it is whom the tokens are about, letter by letter: "
+                "Azure knows no wildcards here; write the subject of the tokens"
             ),
         ),
         (

@@ -24,6 +24,8 @@ from previewing import (
 TRAFFIC = "pulumi-python:dynamic/ml:Traffic"
 MODEL = "pulumi-python:dynamic/ml:Model"
 ROLE = "azure-native:authorization:RoleAssignment"
+DEFINITION = "azure-native:authorization:RoleDefinition"
+TRUST = "azure-native:managedidentity:FederatedIdentityCredential"
 
 
 def headlines(text: str) -> list[str]:
@@ -159,6 +161,51 @@ def test_access_reads_as_who_may_do_what(operation: str, said: str) -> None:
     }
     given = {"new": grant} if operation == "create" else {"old": grant}
     assert headlines(markdown(preview(step(operation, type_=ROLE, **given)))) == [f"access — {said}"]
+
+
+def trusting(subject: str) -> dict[str, str]:
+    return {"resourceName": "id-delivery", "subject": f"repo:a/b:{subject}"}
+
+
+def permitting(*actions: str) -> dict[str, object]:
+    return {"roleName": "deploy only", "permissions": [{"actions": list(actions), "notActions": []}]}
+
+
+@pytest.mark.parametrize(
+    ("operation", "type_", "given", "said"),
+    [
+        ("create", TRUST, {"new": trusting("x")}, "id-delivery trusts repo:a/b:x"),
+        ("delete", TRUST, {"old": trusting("x")}, "id-delivery no longer trusts repo:a/b:x"),
+        (
+            "update",
+            TRUST,
+            {"old": trusting("x"), "new": trusting("y")},
+            "id-delivery trusts repo:a/b:y, instead of repo:a/b:x",
+        ),
+        (
+            "create",
+            DEFINITION,
+            {"new": permitting("a/read", "b/write")},
+            "the role deploy only is created; it permits 2 actions",
+        ),
+        (
+            "update",
+            DEFINITION,
+            {"old": permitting("a/read", "b/write"), "new": permitting("a/read", "c/write")},
+            "the role deploy only permits c/write as well, and no longer permits b/write",
+        ),
+        (
+            "update",
+            DEFINITION,
+            {"old": permitting("a/read"), "new": {**permitting("a/read"), "description": "d"}},
+            "the role deploy only is changed",
+        ),
+    ],
+)
+def test_roles_and_whom_an_identity_trusts_are_access_too(
+    operation: str, type_: str, given: dict[str, dict[str, object]], said: str
+) -> None:
+    assert headlines(markdown(preview(step(operation, type_=type_, **given)))) == [f"access — {said}"]
 
 
 def test_a_new_platforms_many_grants_are_one_line() -> None:
