@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CloudName = Literal["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"]
 #: Which part of a resource a private endpoint leads to.
-Group = Literal["blob", "file", "queue", "table", "dfs", "vault", "registry", "amlworkspace"]
+Group = Literal["blob", "file", "queue", "table", "dfs", "vault", "registry", "amlworkspace", "amlregistry"]
 
 _STORAGE_GROUPS: tuple[Group, ...] = ("blob", "file", "queue", "table", "dfs")
 
@@ -44,12 +44,13 @@ class Cloud:
             "registry": (f"privatelink.{self.registry}",),
             # Online endpoints are reached through it as well.
             "amlworkspace": (f"privatelink.{self.azureml}", f"privatelink.{self.notebooks}"),
+            "amlregistry": (f"privatelink.{self.azureml}",),
         }
 
     @property
     def all_zones(self) -> tuple[str, ...]:
         """Every private DNS zone that the platform needs."""
-        return tuple(zone for zones in self.zones.values() for zone in zones)
+        return tuple(dict.fromkeys(zone for zones in self.zones.values() for zone in zones))
 
     def blob(self, account: str) -> str:
         """The URL of a storage account's blobs."""

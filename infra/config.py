@@ -23,8 +23,10 @@ from infra.compute.compute import ComputeConfig
 from infra.compute.vm_size import has_gpus
 from infra.data import config as data
 from infra.data import feature_store_config as features
+from infra.data import shared_registry
 from infra.data.config import DataConfig
 from infra.data.feature_store_config import FeatureStoreConfig
+from infra.data.shared_registry import SharedRegistryConfig
 from infra.events.retraining import RetrainingConfig
 from infra.events.target import EventsConfig, unreachable
 from infra.network.config import NetworkConfig, network_mistakes
@@ -121,6 +123,7 @@ class StackConfig(Section):
     storage: StorageConfig = StorageConfig()
     data: DataConfig = DataConfig()
     feature_store: FeatureStoreConfig = FeatureStoreConfig()
+    shared_registry: SharedRegistryConfig = SharedRegistryConfig()
     registry: RegistryConfig = RegistryConfig()
     observability: ObservabilityConfig = ObservabilityConfig()
     compute: ComputeConfig = ComputeConfig()
@@ -273,6 +276,7 @@ def _mistakes(config: StackConfig) -> list[str]:
         answers_outside=config.network.public_access,
     )
     found += budget.mistakes(config.budget, config.all_tags, told=config.alerts.anybody)
+    found += shared_registry.mistakes(config.shared_registry, location=config.location)
     found += features.mistakes(config.feature_store, private=config.network.mode == "private")
     found += data.mistakes(config.data, redundancy=config.storage.redundancy)
     found += compute.mistakes(config.compute, config.network.mode)

@@ -19,6 +19,7 @@ from infra.phase.features import compose_features
 from infra.phase.foundation import compose_foundation
 from infra.phase.ground import compose_ground
 from infra.phase.network import compose_network
+from infra.phase.sharing import compose_sharing
 from infra.phase.watching import compose_watching
 from infra.phase.workspace import compose_workspace
 
@@ -63,6 +64,7 @@ class Platform(pulumi.ComponentResource):
     storage_name: pulumi.Output[str]
     lake_id: pulumi.Output[str]
     vault_id: pulumi.Output[str]
+    shared_registry_name: pulumi.Output[str] | None
     scope: Scope
     data: Data
     delivery: (
@@ -84,7 +86,8 @@ class Platform(pulumi.ComponentResource):
         compute = compose_compute(ground, reach, foundation, centre)
         data = compose_data(ground, foundation, centre, data_assets)
         more = compose_features(ground, reach, foundation)
-        watching = compose_watching(ground, foundation, centre, more)
+        sharing = compose_sharing(ground, reach, foundation)
+        watching = compose_watching(ground, foundation, centre, {**more, **sharing.ids})
         watch = compose_alerting(ground, foundation, centre)
 
         # What models are deployed with.
@@ -101,7 +104,10 @@ class Platform(pulumi.ComponentResource):
         self.lake_id = foundation.storage.lake_id
         self.data = data
         self.delivery = foundation.delivery(self.workspace_id)
-        self.endpoint_identity_id = centre.access.after(foundation.identity_id("endpoint"), ["endpoint"])
+        self.endpoint_identity_id = sharing.for_endpoints(
+            centre.access.after(foundation.identity_id("endpoint"), ["endpoint"])
+        )
+        self.shared_registry_name = sharing.registry and sharing.registry.registry_name
         self.storage_id = foundation.storage.account_id
         self.storage_name = foundation.storage.account_name
         self.vault_id = foundation.vault.id

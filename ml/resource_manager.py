@@ -49,7 +49,12 @@ def request(
 
 
 def finish(
-    method: str, resource_id: str, api_version: str, *, query: Mapping[str, str] | None = None
+    method: str,
+    resource_id: str,
+    api_version: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    body: Any = None,
 ) -> None:
     """Asks for a long operation, and waits for its end.
 
@@ -61,7 +66,7 @@ def finish(
 
     params = {"api-version": api_version, **(query or {})}
     client = _client(credential())
-    response = client.send_request(HttpRequest(method, f"{_HOST}{resource_id}", params=params))
+    response = client.send_request(HttpRequest(method, f"{_HOST}{resource_id}", params=params, json=body))
     watch = response.headers.get("Azure-AsyncOperation") or response.headers.get("Location")
     deadline = time.monotonic() + _PATIENCE
     while True:

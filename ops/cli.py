@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ops import pull_request, retrain
+from ops import pull_request, retrain, share
 from ops.failure import Failure
 from ops.fleet import command as fleet
 from ops.preview import command as preview
@@ -30,6 +30,7 @@ def _mlops() -> None:  # pyright: ignore[reportUnusedFunction] (with it, a singl
 app.command()(preview.preview)
 app.command()(pull_request.comment)
 app.command()(retrain.retrain)
+app.command()(share.share)
 app.add_typer(fleet.app, name="fleet")
 app.command()(score.score)
 

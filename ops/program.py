@@ -134,6 +134,8 @@ def main() -> None:
     pulumi.export("workspace", platform.workspace_name)
     pulumi.export("location", platform.location)
     pulumi.export("suffix", platform.suffix)
+    if platform.shared_registry_name is not None:
+        pulumi.export("sharedRegistry", platform.shared_registry_name)
     if platform.delivery is not None:
         pulumi.export("delivery", platform.delivery)
     pulumi.export("queues", {"breaches": platform.breach_queue_name, "models": platform.model_queue_name})

@@ -104,6 +104,11 @@ NAMED = {
         "version",
         r"[a-zA-Z0-9][\w.-]{0,29}",
     ),
+    "azure-native:machinelearningservices:Registry": (
+        "Microsoft.MachineLearningServices/registries",
+        "registryName",
+        r"[a-zA-Z0-9][\w-]{2,32}",
+    ),
     "azure-native:storage:Queue": (
         "Microsoft.Storage/storageAccounts/queueServices/queues",
         "queueName",
