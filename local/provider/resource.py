@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from local.provider import check, preview, refresh, wire
+from local.provider import check, preview, refresh, vault, wire
 from local.provider.arm_client import ArmRequestError, OperationFailedError, Wait
 from local.provider.check import API_VERSION
 from local.provider.properties import UNKNOWN, has_unknowns, keep_secrets, plain, without_nulls
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _TIMEOUT_SECONDS = 7200.0
-#: Key Vault deletes these on its data plane only: collection and API version.
-_DATA_PLANE = {
-    "azure-native:keyvault:Secret": ("secrets", "secretName"),
-    "azure-native:keyvault:Key": ("keys", "keyName"),
-}
-_VAULT_SCOPE = "https://vault.azure.net"
-_VAULT_VERSION = "7.4"
 _GROUP_TOKEN = "azure-native:resources:ResourceGroup"  # noqa: S105 - a Pulumi type token
 
 
@@ -111,6 +104,8 @@ class Resources:
             raise ExistsError(
                 f"cannot create already existing resource '{address}'. Import it, or delete it and try again."
             )
+        if vault.holds(fact):
+            await vault.recover(self.client, fact, given, self._wait(seconds))
         body = wire.body(self.facts, fact, given)
         for path in fact.maintained:
             if wire.at_path(body, path) is None:
@@ -207,11 +202,8 @@ class Resources:
     async def delete(self, fact: ResourceFact, resource_id: str, inputs: Json, seconds: float = 0) -> None:
         """Deletes it; gone is fine. A singleton can't be deleted and gets its defaults back."""
         wait = self._wait(seconds)
-        if fact.token in _DATA_PLANE:
-            collection, name = _DATA_PLANE[fact.token]
-            parts = wire.path_values(fact, resource_id) | cast("dict[str, str]", plain(inputs))
-            url = f"https://{parts['vaultName']}.vault.azure.net/{collection}/{parts[name]}"
-            await self.client.delete(url, _VAULT_VERSION, wait, scope=_VAULT_SCOPE)
+        if vault.holds(fact):
+            await vault.delete(self.client, fact, resource_id, inputs, wait)
         elif fact.singleton is not None:
             query = {"api-version": fact.version}
             await self.client.put(resource_id, query, wire.body(self.facts, fact, fact.singleton), wait)

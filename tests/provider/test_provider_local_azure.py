@@ -166,6 +166,35 @@ def test_azures_own_refusals_reach_the_user(engine: Engine, group: Made):
         engine.create("storage:StorageAccount", "sa", program)
 
 
+def test_a_deleted_secret_is_recovered_by_the_create_that_wants_its_name(
+    engine: Engine, group: Made, local_azure
+):
+    client = engine.invoke("azure-native:authorization:getClientConfig", {})
+    rights = {"secrets": ["get", "list", "set", "delete", "recover"]}
+    policy = {"tenantId": client["tenantId"], "objectId": client["objectId"], "permissions": rights}
+    vault = engine.create(
+        "keyvault:Vault",
+        "kv",
+        {
+            "resourceGroupName": group.outputs["name"],
+            "properties": {
+                "tenantId": client["tenantId"],
+                "sku": {"family": "A", "name": "standard"},
+                "enableRbacAuthorization": False,
+                "accessPolicies": [policy],
+            },
+        },
+    )
+    program = {"resourceGroupName": group.outputs["name"], "vaultName": vault.outputs["name"]}
+    first = engine.create("keyvault:Secret", "password", program | {"properties": {"value": "one"}})
+    engine.delete(first)
+    assert engine.read(first).id == ""
+    again = engine.create("keyvault:Secret", "password", program | {"properties": {"value": "two"}})
+    version = again.outputs["properties"]["secretUriWithVersion"]
+    assert again.outputs["properties"]["secretUri"] == first.outputs["properties"]["secretUri"]
+    assert version != first.outputs["properties"]["secretUriWithVersion"]
+
+
 def test_an_import_finds_the_inputs_of_a_program(engine: Engine, group: Made):
     account = account_of(engine, group, tags={"team": "ml"})
     answer = engine.stub.Read(provider_pb2.ReadRequest(urn=account.urn, id=account.id))
