@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from infra.access import grant
-from infra.access.grant import Role
+from infra.access.custom_role import CustomRole
+from infra.access.grant import IDENTITY_ROLES, RETRAINING_ROLES
+from infra.access.role import Role
+from infra.access.work import WORK
 from local.azure import providers
 from local.azure.access.authorizer import Authorizer
 from local.azure.catalog import Catalog
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-_IN = f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/g/providers"
+    from infra.access.work import AnyRole
+
+_GROUP = f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/g"
+_IN = f"{_GROUP}/providers"
 #: What a target of the grants is in Azure.
 TARGETS = {
     "storage": f"{_IN}/Microsoft.Storage/storageAccounts/storage",
@@ -37,6 +42,11 @@ TARGETS = {
     "insights": f"{_IN}/Microsoft.Insights/components/insights",
     "workspace": f"{_IN}/Microsoft.MachineLearningServices/workspaces/workspace",
     "service-bus": f"{_IN}/Microsoft.ServiceBus/namespaces/bus",
+    "logs": f"{_IN}/Microsoft.OperationalInsights/workspaces/logs",
+    "resource group": _GROUP,
+    "identity/endpoint": f"{_IN}/Microsoft.ManagedIdentity/userAssignedIdentities/endpoint",
+    "identity/training": f"{_IN}/Microsoft.ManagedIdentity/userAssignedIdentities/training",
+    "workflow": f"{_IN}/Microsoft.Logic/workflows/workflow",
 }
 _ACCOUNT = "Microsoft.Storage/storageAccounts"
 _BLOB = f"{_ACCOUNT}/blobServices/containers/blobs"
@@ -45,9 +55,10 @@ _FILE = f"{_ACCOUNT}/fileServices"
 _VAULT = "Microsoft.KeyVault/vaults"
 _REGISTRY = "Microsoft.ContainerRegistry/registries"
 _ML = "Microsoft.MachineLearningServices/workspaces"
+_DEFINITIONS = f"/subscriptions/{SUBSCRIPTION_ID}/providers/Microsoft.Authorization/roleDefinitions"
 _EVERYWHERE = "Microsoft.Authorization/roleAssignments/write"
 #: Operations on the control plane, and after them those on data: whose roles permit them (Microsoft Learn, "Azure built-in roles").
-CONTROL: dict[str, set[Role]] = {
+CONTROL: dict[str, set[AnyRole]] = {
     _EVERYWHERE: set(),
     f"{_ACCOUNT}/read": {Role.STORAGE_ACCOUNT_CONTRIBUTOR},
     f"{_ACCOUNT}/write": {Role.STORAGE_ACCOUNT_CONTRIBUTOR},
@@ -73,12 +84,27 @@ CONTROL: dict[str, set[Role]] = {
         Role.READER,
         Role.AZUREML_DATA_SCIENTIST,
         Role.AZUREML_COMPUTE_OPERATOR,
+        CustomRole.DEPLOY_ONLY,
+        CustomRole.JOB_SUBMITTER,
     },
     f"{_ML}/write": {Role.CONTRIBUTOR},
     f"{_ML}/delete": {Role.CONTRIBUTOR},
-    f"{_ML}/jobs/write": {Role.CONTRIBUTOR, Role.AZUREML_DATA_SCIENTIST},
-    f"{_ML}/models/versions/write": {Role.CONTRIBUTOR, Role.AZUREML_DATA_SCIENTIST},
-    f"{_ML}/onlineEndpoints/deployments/write": {Role.CONTRIBUTOR, Role.AZUREML_DATA_SCIENTIST},
+    f"{_ML}/jobs/write": {Role.CONTRIBUTOR, Role.AZUREML_DATA_SCIENTIST, CustomRole.JOB_SUBMITTER},
+    f"{_ML}/models/versions/write": {
+        Role.CONTRIBUTOR,
+        Role.AZUREML_DATA_SCIENTIST,
+        CustomRole.DEPLOY_ONLY,
+        CustomRole.JOB_SUBMITTER,
+    },
+    f"{_ML}/onlineEndpoints/deployments/write": {
+        Role.CONTRIBUTOR,
+        Role.AZUREML_DATA_SCIENTIST,
+        CustomRole.DEPLOY_ONLY,
+    },
+    f"{_ML}/onlineEndpoints/delete": {Role.CONTRIBUTOR, Role.AZUREML_DATA_SCIENTIST},
+    "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action": {Role.MANAGED_IDENTITY_OPERATOR},
+    "Microsoft.Logic/workflows/triggers/listCallbackUrl/action": {CustomRole.CALLBACK_READER},
+    "Microsoft.Logic/workflows/write": set(),
     f"{_ML}/computes/write": {Role.CONTRIBUTOR, Role.AZUREML_COMPUTE_OPERATOR},
     f"{_ML}/computes/start/action": {
         Role.CONTRIBUTOR,
@@ -92,7 +118,7 @@ CONTROL: dict[str, set[Role]] = {
         Role.AZUREML_METRICS_WRITER,
     },
 }
-DATA: dict[str, set[Role]] = {
+DATA: dict[str, set[AnyRole]] = {
     f"{_BLOB}/read": {Role.STORAGE_BLOB_DATA_CONTRIBUTOR, Role.STORAGE_BLOB_DATA_READER},
     f"{_BLOB}/write": {Role.STORAGE_BLOB_DATA_CONTRIBUTOR},
     f"{_BLOB}/delete": {Role.STORAGE_BLOB_DATA_CONTRIBUTOR},
@@ -113,13 +139,10 @@ DATA: dict[str, set[Role]] = {
     "Microsoft.ServiceBus/namespaces/messages/receive/action": set(),
 }
 #: Whoever there is, with their roles: what the platform's identities are called may change, what they may do may not.
-HOLDERS: dict[str, tuple[tuple[Role, str], ...]] = {
-    **{f"identity {name}": tuple(roles) for name, roles in grant.IDENTITY_ROLES.items()},
-    **{f"retraining {name}": tuple(roles) for name, roles in grant.RETRAINING_ROLES.items()},
-    "deployer": grant.DEPLOYER_ROLES,
-    "data scientist": grant.DATA_SCIENTIST_ROLES,
-    "operator": grant.OPERATOR_ROLES,
-    "reader": grant.READER_ROLES,
+HOLDERS: dict[str, tuple[tuple[AnyRole, str], ...]] = {
+    **{f"identity {name}": tuple(roles) for name, roles in IDENTITY_ROLES.items()},
+    **{f"retraining {name}": tuple(roles) for name, roles in RETRAINING_ROLES.items()},
+    **{f"work: {name}": work.needs for name, work in WORK.items()},
 }
 
 
@@ -130,23 +153,33 @@ def authorizer(tmp_path_factory: pytest.TempPathFactory) -> Generator[Authorizer
     store = open_store(folder / "azure.db")
     store.relax()
     azure = SimpleNamespace(parse=parse, store=store)
+    guids = {role: str(uuid.uuid4()) for role in CustomRole}
+    for role, guid in guids.items():
+        permission = {
+            "actions": list(role.definition.actions),
+            "notActions": list(role.definition.not_actions),
+        }
+        properties = {"roleName": role.title, "assignableScopes": [_GROUP], "permissions": [permission]}
+        store.put(f"{_DEFINITIONS}/{guid}", {"properties": properties})
     for holder, roles in HOLDERS.items():
         for role, target in roles:
             name = f"{TARGETS[target]}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
-            definition = f"/subscriptions/{SUBSCRIPTION_ID}/providers/Microsoft.Authorization/roleDefinitions/{role.value}"
-            properties = {"roleDefinitionId": definition, "principalId": holder}
-            store.put(name, {"properties": properties})
+            guid = guids[role] if isinstance(role, CustomRole) else role.value
+            assigned = {"roleDefinitionId": f"{_DEFINITIONS}/{guid}", "principalId": holder}
+            store.put(name, {"properties": assigned})
     yield Authorizer(cast("Any", azure), store, Catalog(providers.load()))
     store.close()
 
 
-def _expected(roles: tuple[tuple[Role, str], ...], target: str, permitted: set[Role]) -> bool:
+def _expected(roles: tuple[tuple[AnyRole, str], ...], target: str, permitted: set[AnyRole]) -> bool:
     at = TARGETS[target]
     return any(role in permitted and f"{at}/".startswith(f"{TARGETS[where]}/") for role, where in roles)
 
 
 def _concerns(target: str, operation: str) -> bool:
     """Whether an operation makes sense on a target: roles of one service aren't tried on another."""
+    if target == "resource group":
+        return operation == _EVERYWHERE
     return operation == _EVERYWHERE or operation.startswith(
         f"{parse(TARGETS[target]).type.rsplit('/blobServices', 1)[0]}/"
     )
@@ -172,5 +205,5 @@ def test_what_each_may_do_works_and_what_it_may_not_is_refused(authorizer: Autho
 
 def test_every_role_of_the_program_has_something_here_that_only_such_roles_permit() -> None:
     used = {role for roles in HOLDERS.values() for role, _ in roles}
-    covered = set[Role]().union(*CONTROL.values(), *DATA.values())
+    covered = {role for roles in (*CONTROL.values(), *DATA.values()) for role in roles}
     assert used <= covered
