@@ -9,18 +9,20 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from azure.ai.ml import Input, MLClient, Output
+from azure.ai.ml import Input, MLClient, Output, load_component
 from azure.ai.ml.constants._endpoint import EndpointInvokeFields
 from azure.ai.ml.entities import (
     AmlCompute,
     BatchEndpoint,
     BatchRetrySettings,
     CodeConfiguration,
+    CommandComponent,
     Data,
     Environment,
     Model,
     ModelBatchDeployment,
     ModelBatchDeploymentSettings,
+    PipelineComponentBatchDeployment,
     ResourceConfiguration,
 )
 from azure.ai.ml.exceptions import JobException
@@ -355,3 +357,91 @@ def test_an_endpoint_without_a_default_deployment_says_so(batch: Batch):
         Batch(batch.client, endpoint.name, batch.folder).invoke(
             "azureml://datastores/workspaceblobstore/paths/x/"
         )
+
+
+COPIES = """\
+$schema: https://azuremlschemas.azureedge.net/latest/pipelineComponent.schema.json
+type: pipeline
+name: copies
+version: "1"
+inputs:
+  data: {type: uri_folder}
+  times: {type: integer, default: 1}
+outputs:
+  copied: {type: uri_folder}
+jobs:
+  copy:
+    type: command
+    environment: azureml:plain@latest
+    command: >-
+      for n in $(seq ${{inputs.times}}); do cat ${{inputs.data}}/*.txt >> ${{outputs.copied}}/all.txt; done
+    inputs: {data: "${{parent.inputs.data}}", times: "${{parent.inputs.times}}"}
+    outputs: {copied: "${{parent.outputs.copied}}"}
+"""
+
+
+@pytest.fixture(scope="module")
+def piped(batch: Batch) -> Batch:
+    """A deployment of a pipeline."""
+    path = batch.folder / "copies.yml"
+    path.write_text(COPIES)
+    component = batch.client.components.create_or_update(load_component(path))
+    deployment = PipelineComponentBatchDeployment(
+        name="pipe",
+        endpoint_name=batch.endpoint,
+        component=component.id,
+        settings={"default_compute": "scoring", "continue_on_step_failure": False},
+    )
+    batch.client.batch_deployments.begin_create_or_update(deployment).result()
+    return batch
+
+
+def test_a_pipeline_is_deployed_and_invoked_with_inputs_of_its_own(piped: Batch):
+    kept = piped.client.batch_deployments.get("pipe", piped.endpoint)
+    assert kept.properties["deployment_configuration_type"] == "PipelineComponent"
+    assert kept.properties["default_compute"] == "scoring"
+    folder = piped.files(a="ok 1")
+
+    def invoked(**inputs: Input) -> str:
+        EndpointInvokeFields.DEFAULT_HEADER.pop(EndpointInvokeFields.MODEL_DEPLOYMENT, None)
+        job = piped.client.batch_endpoints.invoke(
+            piped.endpoint,
+            deployment_name="pipe",
+            inputs={"data": Input(type="uri_folder", path=str(folder)), **inputs},
+        )
+        assert piped.ended(job.name) == "Completed"
+        target = piped.folder / job.name
+        piped.client.jobs.download(job.name, download_path=target, output_name="copied")
+        (file,) = (path for path in target.rglob("all.txt"))
+        (child,) = piped.client.jobs.list(parent_job_name=job.name)
+        assert (child.display_name, child.status) == ("copy", "Completed")
+        assert job.name in {one.name for one in piped.client.batch_endpoints.list_jobs(piped.endpoint)}
+        return file.read_text()
+
+    assert invoked() == "ok 1"
+    assert invoked(times=Input(type="integer", default=3)) == "ok 1" * 3
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({}, r"no value for its input 'data' \(uri_folder\)"),
+        ({"what": Input(type="integer", default=3)}, "has no input 'what'; it has data, times"),
+    ],
+)
+def test_an_invocation_of_a_pipeline_says_what_is_wrong_with_its_inputs(
+    piped: Batch, inputs: dict[str, Input], said: str
+):
+    EndpointInvokeFields.DEFAULT_HEADER.pop(EndpointInvokeFields.MODEL_DEPLOYMENT, None)
+    with pytest.raises(HttpResponseError, match=said):
+        piped.client.batch_endpoints.invoke(piped.endpoint, deployment_name="pipe", inputs=inputs)
+
+
+def test_a_component_that_is_no_pipeline_is_no_deployment(piped: Batch):
+    environment = piped.client.environments.get("plain", label="latest").id
+    made = piped.client.components.create_or_update(
+        CommandComponent(name="single", version="1", command="true", environment=environment)
+    )
+    wrong = PipelineComponentBatchDeployment(name="no-pipe", endpoint_name=piped.endpoint, component=made.id)
+    with pytest.raises(HttpResponseError, match="it must be a pipeline"):
+        piped.client.batch_deployments.begin_create_or_update(wrong).result()

@@ -67,6 +67,59 @@ inputs:
 outputs:
   rows: {type: uri_folder}
 """
+#: A pipeline within a pipeline: what is made inside is read and handed on outside.
+OUTER = """\
+type: pipeline
+experiment_name: nested
+settings: {default_compute: azureml:serverless, continue_on_step_failure: true}
+inputs:
+  data: {type: uri_folder, path: data}
+  status: 0
+outputs:
+  total: {type: uri_file}
+jobs:
+  counted:
+    type: pipeline
+    component: ./inner.yml
+    inputs: {data: "${{parent.inputs.data}}", often: 4}
+    outputs: {numbers: "${{parent.outputs.total}}"}
+  said:
+    type: command
+    environment: azureml:plain@latest
+    command: test "$(cat ${{inputs.numbers}})" = 8 && cat ${{inputs.rows}}/rows.txt
+    inputs:
+      numbers: {path: "${{parent.jobs.counted.outputs.numbers}}", type: uri_file}
+      rows: ${{parent.jobs.counted.outputs.rows}}
+  last:
+    type: command
+    environment: azureml:plain@latest
+    command: exit ${{inputs.status}}
+    inputs: {status: "${{parent.inputs.status}}"}
+"""
+INNER = """\
+type: pipeline
+name: counting
+version: "1"
+inputs:
+  data: {type: uri_folder}
+  often: {type: integer, default: 2}
+outputs:
+  rows: {type: uri_folder}
+  numbers: {type: uri_file}
+jobs:
+  repeat:
+    type: command
+    component: ./prepare.yml
+    inputs: {data: "${{parent.inputs.data}}", times: "${{parent.inputs.often}}"}
+    outputs: {rows: "${{parent.outputs.rows}}"}
+  count:
+    type: command
+    code: src
+    environment: azureml:plain@latest
+    command: python count.py ${{inputs.rows}} ${{outputs.numbers}}
+    inputs: {rows: "${{parent.jobs.repeat.outputs.rows}}"}
+    outputs: {numbers: "${{parent.outputs.numbers}}"}
+"""
 SOURCES = {
     "prepare.py": """\
 import pathlib, sys
@@ -111,6 +164,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "src" / name).write_text(text)
     (folder / "prepare.yml").write_text(PREPARE)
     (folder / "pipeline.yml").write_text(PIPELINE)
+    (folder / "outer.yml").write_text(OUTER)
+    (folder / "inner.yml").write_text(INNER)
     return folder
 
 
@@ -320,3 +375,30 @@ def test_a_sweep_with_bayesian_sampling_is_refused(ml_client: MLClient, plain: s
     ) as refusal:
         ml_client.jobs.create_or_update(sweep)
     assert refusal.value.status_code == 501
+
+
+def test_a_pipeline_may_be_a_step_of_another_one(
+    ml_client: MLClient, plain: str, folder: Path, tmp_path: Path
+):
+    name = ml_client.jobs.create_or_update(load_job(folder / "outer.yml")).name
+    ended(ml_client, name, "Completed")
+    children = {one.display_name: one for one in ml_client.jobs.list(parent_job_name=name)}
+    assert set(children) == {"counted", "said", "last"}
+    inside = list(ml_client.jobs.list(parent_job_name=children["counted"].name))
+    assert [one.display_name for one in inside] == ["repeat", "count"]
+    assert {one.status for one in [*children.values(), *inside]} == {"Completed"}
+    ml_client.jobs.download(name, download_path=tmp_path, output_name="total")
+    (total,) = [path for path in (tmp_path / "named-outputs").rglob("*") if path.is_file()]
+    assert total.read_text() == "8"
+    ml_client.jobs.download(children["said"].name, download_path=tmp_path)
+    assert (tmp_path / "artifacts" / "user_logs" / "std_log.txt").read_text() == "abababab"
+
+
+def test_what_does_not_wait_for_a_step_that_failed_runs_if_the_pipeline_says_so(
+    ml_client: MLClient, plain: str, folder: Path
+):
+    changes = [{"inputs.status": 5}, {"settings.force_rerun": True}]
+    name = ml_client.jobs.create_or_update(load_job(folder / "outer.yml", params_override=changes)).name
+    ended(ml_client, name, "Failed")
+    children = {one.display_name: one.status for one in ml_client.jobs.list(parent_job_name=name)}
+    assert children == {"counted": "Completed", "said": "Completed", "last": "Failed"}

@@ -1,11 +1,11 @@
-"""Batch deployments of models: kept and checked; nothing runs until their endpoint is invoked (``batch_job.py``)."""
+"""Batch deployments of models and of pipelines: kept and checked; nothing runs until their endpoint is invoked (``batch_job.py``)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import bad_request, unsupported
-from local.azure.machine_learning import workspace_kind
+from local.azure.machine_learning import batch_pipeline, workspace_kind
 from local.azure.machine_learning.asset import workspace_of
 from local.azure.machine_learning.batch_endpoint import ENDPOINT
 from local.azure.machine_learning.duration import seconds
@@ -25,8 +25,8 @@ _OUTPUT_ACTIONS = ("AppendRow", "SummaryOnly")
 
 def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | None) -> Json:
     given = {key: value for key, value in (body.get("properties") or {}).items() if value is not None}
-    kind = str((given.get("deploymentConfiguration") or {}).get("deploymentConfigurationType") or "Model")
-    if kind != "Model":
+    kind = batch_pipeline.kind_of(given)
+    if kind not in ("Model", batch_pipeline.KIND):
         raise unsupported(f"A batch deployment of type '{kind}'")
     action = str(given.get("outputAction") or "AppendRow")
     if action not in _OUTPUT_ACTIONS:
@@ -56,8 +56,11 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
             raise bad_request(
                 f"{name} is {properties[name]}; the least is {least}.", target=f"properties.{name}"
             )
-    check_assets(azure, resource_id, properties)
-    _check_compute(azure, resource_id, properties)
+    if kind == batch_pipeline.KIND:
+        properties["deploymentConfiguration"] = batch_pipeline.complete(azure, resource_id, given)
+    else:
+        check_assets(azure, resource_id, properties)
+        _check_compute(azure, resource_id, properties)
     return {
         "location": location_of(azure, resource_id, body, old),
         "kind": body.get("kind"),

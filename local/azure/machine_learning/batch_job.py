@@ -2,7 +2,7 @@
 
 As on Azure, it is a pipeline job with one step, ``batchscoring``, whose output ``score`` is the pipeline's too. It runs
 with what the deployment was when it was invoked (``batch_driver.py``), in at most as many processes as this machine has
-processors. Repeated requests (``repeatability_request-id``) start one job. Omitted, and refused by name: MLflow models
+processors. Deployments of pipelines: ``batch_pipeline``. Repeated requests (``repeatability_request-id``) start one job. Omitted, and refused by name: MLflow models
 without a script, more than one input, datasets of version 1, other compute than the deployment's.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request, conflict, not_found
-from local.azure.machine_learning import job, job_run, job_state, run_identity
+from local.azure.machine_learning import batch_pipeline, job, job_run, job_state, run_identity
 from local.azure.machine_learning.asset import workspace_of
 from local.azure.machine_learning.batch_endpoint import ENDPOINT
 from local.azure.machine_learning.batch_request import Plan, lower, plan
@@ -86,17 +86,22 @@ async def _invoke(azure: Azure, call: Call) -> Answer:
         if record.body["run"].get("request") == repeated:
             return Answer(201, shown(endpoint, record))
     given = lower((call.body or {}).get("properties"))
-    wanted = plan(endpoint, _deployment(azure, call, endpoint), given)
+    deployment = _deployment(azure, call, endpoint)
     name = str(given.get("name") or f"batchjob-{uuid.uuid4()}")
     if _NAME.fullmatch(name) is None:
         raise bad_request(f"'{name}' is no name of a job: letters, digits, _ and -.", target="name")
-    started = Job(azure, f"{wanted.workspace}/jobs/{name}")
+    started = Job(azure, f"{workspace_of(endpoint.id)}/jobs/{name}")
     if azure.store.get(started.id) is not None:
         raise conflict(f"A job of the name '{name}' exists already.")
     run: Json = {"request": repeated} if repeated else {}
-    body: Json = {"properties": _body(wanted, name, given), "run": run}
-    record = azure.store.put(started.id, body, by=claims["oid"])
-    job.submit(started, _execution(wanted))
+    if batch_pipeline.kind_of(deployment.body["properties"]) == batch_pipeline.KIND:
+        properties = batch_pipeline.body(azure, endpoint, deployment, name, given)
+        execution = batch_pipeline.run
+    else:
+        wanted = plan(endpoint, deployment, given)
+        properties, execution = _body(wanted, name, given), _execution(wanted)
+    record = azure.store.put(started.id, {"properties": properties, "run": run}, by=claims["oid"])
+    job.submit(started, execution)
     return Answer(201, shown(endpoint, record))
 
 
@@ -222,7 +227,7 @@ def shown(endpoint: Record, record: Record, deployment: str | None = None) -> Js
             "status": properties["status"],
             "tags": properties.get("tags") or {},
             "properties": properties.get("properties") or {},
-            "outputData": {_SCORE: properties["outputs"][_SCORE]},
+            "outputData": {name: one for name, one in properties["outputs"].items() if name != "default"},
         },
         "systemData": {"createdAt": record.created_at, "lastModifiedAt": record.modified_at},
     }

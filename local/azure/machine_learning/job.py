@@ -118,7 +118,7 @@ def again(record: Record) -> Json:
     ):
         given.pop(name, None)
     for name, output in given["outputs"].items():
-        if output.get("uri") == job_state.output(record.name, name):
+        if output.get("uri") == job_state.output(record.name, name, str(output.get("jobOutputType"))):
             del output["uri"]
     return given
 
@@ -188,7 +188,7 @@ async def _run(job: Job, execution: Callable[[Job], Awaitable[None]]) -> None:
     except asyncio.CancelledError:
         if key not in _cancelled:
             raise  # local Azure stops; its next start tells
-        for child in children(job.azure, job.record):
+        for child in descendants(job.azure, job.record):
             Job(job.azure, child.id).update(status=job_state.CANCELED)
         job.update(status=job_state.CANCELED)
     except LookupError:
@@ -225,7 +225,7 @@ def _guard_delete(_azure: Azure, record: Record) -> None:
 
 async def _vanish(azure: Azure, record: Record) -> None:
     tracking_store.of(azure).forget(record.id)
-    for child in children(azure, record):
+    for child in descendants(azure, record):
         azure.store.delete(child.id)
         tracking_store.of(azure).forget(child.id)
         job_run.log_path(azure, child.name).unlink(missing_ok=True)
@@ -240,6 +240,12 @@ def children(azure: Azure, record: Record) -> list[Record]:
         (one for one in below if (one.body.get("run") or {}).get("parent") == record.name),
         key=lambda one: one.created_at,
     )
+
+
+def descendants(azure: Azure, record: Record) -> list[Record]:
+    """The jobs below a job, those of steps that are pipelines too."""
+    found = children(azure, record)
+    return found + [below for child in found for below in descendants(azure, child)]
 
 
 def _view(_azure: Azure, record: Record, body: Json, _api_version: str) -> Json:

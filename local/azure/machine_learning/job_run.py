@@ -109,7 +109,9 @@ def outputs(name: str, given: Mapping[str, Mapping[str, Any] | None]) -> dict[st
         if output_name != "default":
             item = one or {}
             kind = str(item.get("jobOutputType") or item.get("job_output_type") or "uri_folder")
-            found[output_name] = Output(kind, str(item.get("uri") or job_state.output(name, output_name)))
+            found[output_name] = Output(
+                kind, str(item.get("uri") or job_state.output(name, output_name, kind))
+            )
     return found
 
 

@@ -109,6 +109,7 @@ def artifacts(name: str) -> str:
     return f"azureml://datastores/workspaceartifactstore/ExperimentRun/dcid.{name}"
 
 
-def output(name: str, output_name: str) -> str:
-    """Where a job's output goes unless the job says otherwise."""
-    return f"azureml://datastores/workspaceblobstore/paths/azureml/{name}/{output_name}/"
+def output(name: str, output_name: str, kind: str = "uri_folder") -> str:
+    """Where a job's output goes unless the job says otherwise: a folder, or one file."""
+    end = "" if kind == "uri_file" else "/"
+    return f"azureml://datastores/workspaceblobstore/paths/azureml/{name}/{output_name}{end}"

@@ -1,7 +1,8 @@
 """Runs a pipeline job: each step is a child job of its own; independent steps run side by side.
 
-When a step fails, no other starts, those that run go on to their end, and the pipeline fails with the step's error
-(``continue_on_step_failure: false``, Azure's default). A step that ran before with the same inputs isn't run again
+When a step fails, no other starts, those that run go on to their end, and the pipeline fails with the step's error; with
+``continue_on_step_failure`` what doesn't wait for the step runs, too. A step that is a pipeline component is a pipeline of its own,
+a child of this one. A step that ran before with the same inputs isn't run again
 (``step_reuse``): its job shows the earlier run's outputs, logs and metrics.
 """
 
@@ -17,6 +18,7 @@ from local.azure.machine_learning import (
     asset_location,
     job_run,
     job_state,
+    nested_pipeline,
     pipeline,
     run_identity,
     step_reuse,
@@ -38,6 +40,8 @@ class _Made:
 
     run: str
     outputs: Mapping[str, Path | str]
+    #: where they are for other jobs
+    places: Mapping[str, job_run.Output]
     reused: bool = False
 
 
@@ -64,24 +68,18 @@ class PipelineRun:
         failure: ArmError | None = None
         try:
             while order.is_active():
-                if failure is None:
-                    for name in order.get_ready():
-                        await self._say(f"Step {name} starts.")
-                        running[asyncio.create_task(self._step(name))] = name
+                for name in order.get_ready() if failure is None or self._goes_on else ():
+                    await self._say(f"Step {name} starts.")
+                    running[asyncio.create_task(self._step(name))] = name
                 if not running:
                     break
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     name = running.pop(task)
-                    order.done(name)
-                    error = task.exception()
-                    await self._say(f"Step {name} {self._end(name, error)}.")
-                    if isinstance(error, ArmError):
-                        failure = failure or ArmError(
-                            400, error.code, f"Step '{name}' failed: {error.message}"
-                        )
-                    elif error is not None:
-                        raise error
+                    error = await self._ended(name, task)
+                    failure = failure or error
+                    if error is None:
+                        order.done(name)
         finally:
             for task in running:
                 task.cancel()
@@ -89,6 +87,21 @@ class PipelineRun:
             await self._staging.close()
         if failure is not None:
             raise failure
+
+    async def _ended(self, name: str, task: asyncio.Task[None]) -> ArmError | None:
+        """Says how a step ended; what it failed with."""
+        error = task.exception()
+        await self._say(f"Step {name} {self._end(name, error)}.")
+        if isinstance(error, ArmError):
+            return ArmError(400, error.code, f"Step '{name}' failed: {error.message}")
+        if error is not None:
+            raise error
+        return None
+
+    @property
+    def _goes_on(self) -> bool:
+        settings: Mapping[str, Any] = self._job.properties.get("settings") or {}
+        return str(settings.get("continue_on_step_failure")).lower() == "true"
 
     def _end(self, name: str, error: BaseException | None) -> str:
         if error is not None:
@@ -101,6 +114,9 @@ class PipelineRun:
         child = self._child(name, step)
         try:
             component = self._component(name, step)
+            if nested_pipeline.is_pipeline(component):
+                await self._nested(name, step, component, child)
+                return
             work = self._work(name, step, component, child)
             child.update(outputs=_shown(work.outputs))
             key = None
@@ -113,7 +129,7 @@ class PipelineRun:
             made = await job_run.perform(child, work, self._folder / "steps" / name)
             if key is not None:
                 await step_reuse.remember(child, key)
-            self._made[name] = _Made(child.name, made)
+            self._made[name] = _Made(child.name, made, work.outputs)
             child.update(status=job_state.COMPLETED)
         except ArmError as error:
             child.update(status=job_state.FAILED, error=error.message)
@@ -122,11 +138,40 @@ class PipelineRun:
             child.update(status=job_state.FAILED, error=f"Local Azure itself failed: {error!r}")
             raise
 
-    def _reuse(self, name: str, step: Json, child: Job, original: Record) -> None:
-        """Takes a step's outputs from an earlier run; an output of the pipeline is where that run put it."""
-        step_reuse.adopt(child, original)
-        places = {output: str(one["uri"]) for output, one in child.properties["outputs"].items()}
-        self._made[name] = _Made(original.name, places, reused=True)
+    async def _nested(self, name: str, step: Json, component: Mapping[str, Any], child: Job) -> None:
+        """Runs a pipeline component; its steps may be reused, each by itself."""
+        made = self._step_outputs(child.name, step, component)
+        given = {key: one for key, item in (step.get("inputs") or {}).items() if (one := self._passed(item))}
+        child.update(
+            jobType="Pipeline",
+            jobs=component.get("jobs") or {},
+            inputs=nested_pipeline.inputs(f"Pipeline step '{name}'", component, given),
+            outputs=nested_pipeline.outputs(component, made, child.name),
+            settings=self._job.properties.get("settings") or {},
+        )
+        await PipelineRun(child, self._folder / "steps" / name).run()
+        places = job_run.outputs(child.name, child.properties["outputs"])
+        self._made[name] = _Made(child.name, {key: one.uri for key, one in places.items()}, places)
+        self._hand_on(step, {key: one.uri for key, one in places.items()})
+        child.update(status=job_state.COMPLETED)
+
+    def _passed(self, given: Mapping[str, Any]) -> Json | None:
+        """An input of a nested pipeline as a job's input; None: it has no value."""
+        if given.get("uri"):
+            kind = given.get("jobInputType") or given.get("job_input_type")
+            return {"jobInputType": kind, "uri": given["uri"], "mode": given.get("mode")}
+        text = str(given.get("value", ""))
+        match pipeline.whole_binding(text) if "${{" in text and len(pipeline.bindings(text)) == 1 else None:
+            case pipeline.StepOutput(step, output):
+                place = self._made[step].places[output]
+                return {"jobInputType": place.type, "uri": place.uri, "mode": "ReadOnlyMount"}
+            case pipeline.ParentInput(name):
+                return dict(self._inputs[name]) if name in self._inputs else None
+            case _:
+                return {"jobInputType": "literal", "value": pipeline.fill_bindings(text, self._literals)}
+
+    def _hand_on(self, step: Json, places: Mapping[str, str]) -> None:
+        """Has the pipeline's outputs be where the steps that they are bound to put them."""
         outputs: Json = {**self._job.properties["outputs"]}
         for output, item in (step.get("outputs") or {}).items():
             bound = pipeline.whole_binding(str((item or {}).get("value") or ""))
@@ -134,6 +179,14 @@ class PipelineRun:
                 outputs[bound.name] = {**outputs[bound.name], "uri": places[output]}
         if outputs != self._job.properties["outputs"]:
             self._job.update(outputs=outputs)
+
+    def _reuse(self, name: str, step: Json, child: Job, original: Record) -> None:
+        """Takes a step's outputs from an earlier run; an output of the pipeline is where that run put it."""
+        step_reuse.adopt(child, original)
+        places = job_run.outputs(child.name, child.properties["outputs"])
+        uris = {key: one.uri for key, one in places.items()}
+        self._made[name] = _Made(original.name, uris, places, reused=True)
+        self._hand_on(step, uris)
         child.update(status=original.body["properties"]["status"])
 
     def _key(self, step: Json, component: Mapping[str, Any]) -> str:
@@ -151,9 +204,10 @@ class PipelineRun:
         for name, one in self._step_outputs("", step, component).items():
             item: Mapping[str, Any] = given.get(name) or {}
             bound = pipeline.whole_binding(str(item.get("value") or ""))
-            chosen = one.uri == job_state.output("", name)
+            chosen = one.uri == job_state.output("", name, one.type)
             if isinstance(bound, pipeline.ParentOutput):
-                chosen = one.uri == job_state.output(self._job.name, bound.name)
+                kind = self._outputs[bound.name].type
+                chosen = one.uri == job_state.output(self._job.name, bound.name, kind)
             outputs[name] = [one.type, str(item.get("mode") or ""), None if chosen else one.uri]
         settings = {"computeId": self._job.properties.get("computeId"), **step}
         return step_reuse.key(
@@ -246,7 +300,9 @@ class PipelineRun:
                     )
                 found[name] = job_run.Output(kind, self._outputs[bound.name].uri)
             else:
-                found[name] = job_run.Output(kind, str(item.get("uri") or job_state.output(child, name)))
+                found[name] = job_run.Output(
+                    kind, str(item.get("uri") or job_state.output(child, name, kind))
+                )
         return found
 
     async def _step_inputs(self, name: str, step: Json, component: Mapping[str, Any]) -> Mapping[str, str]:

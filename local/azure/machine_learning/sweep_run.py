@@ -146,7 +146,7 @@ class SweepRun:
             name: {
                 "jobOutputType": one.type,
                 "mode": "ReadWriteMount",
-                "uri": job_state.output(child.name, name),
+                "uri": job_state.output(child.name, name, one.type),
             }
             for name, one in job_run.outputs(child.name, wanted).items()
         }
