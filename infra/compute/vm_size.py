@@ -42,7 +42,7 @@ def cores(size: str) -> int | None:
 def quota_hint(size: str, nodes: int, *, low_priority: bool) -> str:
     """What a subscription must allow for so many nodes, and where to ask for it."""
     each = cores(size)
-    wanted = f"{nodes} nodes of {size}" if each is None else f"{each * nodes} vCPUs ({nodes} nodes of {size})"
+    wanted = f"{nodes} x {size}" if each is None else f"{each * nodes} vCPUs ({nodes} x {size})"
     kind = "low-priority" if low_priority else "dedicated"
     zero = "; the quota of GPU sizes is 0 until you ask for more" if has_gpus(size) else ""
     return f"{wanted} of {kind} Azure ML quota (`az ml compute list-usage` shows what there is){zero}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infra.config import parse
@@ -52,6 +52,9 @@ class Explanation:
     settings: list[Setting]
     resources: list[Planned]
     charges: list[Charge]
+    quota: dict[str, str] = field(
+        default_factory=dict[str, str]
+    )  #: by compute: what the subscription must allow for it
 
     @property
     def monthly(self) -> float:
@@ -79,6 +82,7 @@ class Explanation:
                 }
                 for one in self.resources
             ],
+            "quota": self.quota,
             "cost": {
                 "about": TABLE["about"],
                 "currency": "USD",
@@ -120,7 +124,9 @@ def explain(file: StackFile, program: Callable[[], None], profile: str | None = 
     settings = [
         Setting(one.path, None, "file", secret=True) if one.path in file.secrets else one for one in settings
     ]
-    return Explanation(file.name, config.profile, settings, planned, charges(planned))
+    return Explanation(
+        file.name, config.profile, settings, planned, charges(planned), config.compute.quota_hints
+    )
 
 
 def _plain(value: Any) -> Any:

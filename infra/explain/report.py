@@ -39,6 +39,8 @@ def write(explanation: Explanation, console: Console) -> None:
     console.print(
         f"{TABLE['about']} What is charged by use (storage, logs, jobs, requests) isn't in it.", style="dim"
     )
+    for compute, hint in explanation.quota.items():
+        console.print(f"{compute}: {hint}", highlight=False)
     console.print(_settings(explanation.settings))
 
 

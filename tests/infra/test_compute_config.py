@@ -65,12 +65,10 @@ def test_every_compute_has_a_hint_at_the_quota_it_needs():
     hints = computes(
         clusters=[{**CPU, "maxNodes": 4}, {**GPU, "lowPriority": True}], **instance()
     ).quota_hints
-    assert hints["cpus"].startswith("16 vCPUs (4 nodes of Standard_DS3_v2) of dedicated Azure ML quota")
-    assert hints["gpus"].startswith(
-        "8 vCPUs (2 nodes of Standard_NC4as_T4_v3) of low-priority Azure ML quota"
-    )
+    assert hints["cpus"].startswith("16 vCPUs (4 x Standard_DS3_v2) of dedicated Azure ML quota")
+    assert hints["gpus"].startswith("8 vCPUs (2 x Standard_NC4as_T4_v3) of low-priority Azure ML quota")
     assert hints["gpus"].endswith("the quota of GPU sizes is 0 until you ask for more")
-    assert hints["mine"].startswith("4 vCPUs (1 nodes")
+    assert hints["mine"].startswith("4 vCPUs (1 x")
 
 
 def test_a_managed_network_has_no_subnets():

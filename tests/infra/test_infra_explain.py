@@ -155,6 +155,15 @@ def test_another_profile_can_be_tried():
     assert {one.path: one.value for one in found.settings}["registry.sku"] == "Basic"
 
 
+def test_it_says_which_quota_the_computes_take(explained):
+    assert (
+        explained["dev"].quota["gpu-cluster"].endswith("the quota of GPU sizes is 0 until you ask for more")
+    )
+    assert "gpu-cluster: 4 vCPUs (1 x Standard_NC4as_T4_v3) of low-priority" in printed(
+        explained["dev"]
+    ).replace("\n", " ")
+
+
 def test_the_document_is_json_and_says_what_the_table_says(explained):
     document = json.loads(json.dumps(explained["prod"].document()))
     assert document["cost"]["monthly"] == round(explained["prod"].monthly, 2)
