@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import ArmError, bad_request
@@ -104,7 +105,10 @@ def links(resource_id: str, body: Any) -> list[Link]:
     kind = own.type.lower()
     if kind == "microsoft.resources/deployments":
         return []  # a template names what it makes by expressions; each resource is asked for when it is made
-    found = [*_identities(body.get("identity")), *_found(kind, "properties", body.get("properties"), "")]
+    properties: Any = body.get("properties")
+    found = [*_identities(body.get("identity"))]
+    if isinstance(properties, dict):
+        found += _found(_table(kind), ("properties",), properties, "")
     if kind == f"{_NET}/privateEndpoints".lower():
         found += _approvals(body.get("properties"))
     if kind.startswith("microsoft.eventgrid/") and kind.endswith(_EVENT_SUBSCRIPTION):
@@ -168,36 +172,56 @@ def _destinations(properties: Any) -> Iterator[Link]:
             yield Link(f"{parse(checked.scope).type}/write", checked.scope, "write")
 
 
-def _found(kind: str, where: str, value: Any, key: str) -> Iterator[Link]:
-    """Every link of a value; ``key`` is what it stands under."""
+@lru_cache(maxsize=512)
+def _table(kind: str) -> Mapping[str, tuple[str, str]]:
+    """The keys that link in bodies of a type."""
+    return {**_LINKS, **{key: link for (of, key), link in _LINKS_OF.items() if of == kind}}
+
+
+def _found(
+    table: Mapping[str, tuple[str, str]], where: tuple[str, ...], value: Any, key: str
+) -> Iterator[Link]:
+    """Every link of a value; ``key`` is what it stands under, ``where`` the way to it."""
     if isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _found(kind, f"{where}[{number}]", item, key)
+            if isinstance(item, dict | str | list):
+                yield from _found(table, (*where, f"[{number}]"), item, key)
         return
-    link = _LINKS_OF.get((kind, key)) or _LINKS.get(key)
+    link = table.get(key)
     if isinstance(value, str):
-        # Event Grid, storage and others have ids as plain text; some call other things ``subnet``.
-        if link is not None and value and (value.startswith("/") or key.endswith("id")):
+        # Some have ids as plain text, and some call other things ``subnet``.
+        if link is not None and (value.startswith("/") or (value and key.endswith("id"))):
             yield from _checked(link, value, where)
-        return
-    if not isinstance(value, dict):
-        return
+    else:
+        yield from _in_object(table, where, value, link)
+
+
+def _in_object(
+    table: Mapping[str, tuple[str, str]],
+    where: tuple[str, ...],
+    value: Mapping[str, Any],
+    link: tuple[str, str] | None,
+) -> Iterator[Link]:
     named = value.get("id")
     if link is not None and isinstance(named, str):
-        yield from _checked(link, named, f"{where}.id")
+        yield from _checked(link, named, (*where, ".id"))
         if len(value) == 1:
             return
     for name, item in value.items():
-        yield from _found(kind, f"{where}.{name}", item, name.lower())
+        if isinstance(item, dict | list):
+            yield from _found(table, (*where, f".{name}"), item, name.lower())
+        elif isinstance(item, str) and (lower := name.lower()) in table:
+            yield from _found(table, (*where, f".{name}"), item, lower)
 
 
-def _checked(link: tuple[str, str], value: str, where: str) -> Iterator[Link]:
+def _checked(link: tuple[str, str], value: str, where: tuple[str, ...]) -> Iterator[Link]:
     expected, operation = link
-    found = _link(operation, value, where)
+    at = "".join(where)
+    found = _link(operation, value, at)
     try:
         named = parse(found.scope).type.lower()
     except ArmError:
-        raise _no_id(value, where) from None
+        raise _no_id(value, at) from None
     if named == expected.lower():
         yield found
 
