@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NAME_PATTERN = r"^[a-z][a-z0-9-]{0,14}[a-z0-9]$"
 WRITE_NAME = "2 to 16 lowercase letters, digits and hyphens, a letter first and no hyphen last"
 SUBNET_PATTERN = r"^/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+/subnets/[^/]+$"
+IDENTITY_PATTERN = r"^/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[^/]+$"
 #: What Azure refuses to change, as Pulumi names it.
 FIXED = tuple(
     f"properties.properties.{name}"
@@ -91,6 +92,12 @@ class ClusterConfig(Section):
         breaks="it is where the nodes get their addresses",
         write="the id of a subnet (`az network vnet subnet show`), or leave the key out for the platform's own",
     )
+    identity_id: str | None = setting(
+        None,
+        pattern=IDENTITY_PATTERN,
+        breaks="its jobs act as this identity, and have its roles",
+        write="the id of a user-assigned identity (`az identity show`) with roles of its own, or leave the key out for training's",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -126,7 +133,8 @@ def cluster(
         workspace_name=place.workspace_name,
         compute_name=config.name,
         identity=ml.ManagedServiceIdentityArgs(
-            type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity_id]
+            type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
+            user_assigned_identities=[config.identity_id or identity_id],
         ),
         properties=ml.AmlComputeArgs(
             compute_type="AmlCompute",

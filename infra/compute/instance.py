@@ -23,7 +23,7 @@ from pulumi_azure_native import machinelearningservices as ml
 from pydantic import AfterValidator
 
 from infra.compute import vm_size
-from infra.compute.cluster import NAME_PATTERN, SUBNET_PATTERN, WRITE_NAME
+from infra.compute.cluster import IDENTITY_PATTERN, NAME_PATTERN, SUBNET_PATTERN, WRITE_NAME
 from infra.compute.timetable import ScheduleConfig  # noqa: TC001 (pydantic reads it)
 from infra.section import Section, setting
 
@@ -97,6 +97,12 @@ class InstanceConfig(Section):
         breaks="it is where the machine gets its address",
         write="the id of a subnet (`az network vnet subnet show`), or leave the key out for the platform's own",
     )
+    identity_id: str | None = setting(
+        None,
+        pattern=IDENTITY_PATTERN,
+        breaks="what runs on the machine without its person acts as this identity, and has its roles",
+        write="the id of a user-assigned identity (`az identity show`) with roles of its own, or leave the key out for training's",
+    )
 
 
 def instance(
@@ -118,7 +124,8 @@ def instance(
         workspace_name=place.workspace_name,
         compute_name=place.scope.named(lambda names: names.compute_instance(config.name)),
         identity=ml.ManagedServiceIdentityArgs(
-            type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity_id]
+            type=ml.ManagedServiceIdentityType.USER_ASSIGNED,
+            user_assigned_identities=[config.identity_id or identity_id],
         ),
         properties=ml.ComputeInstanceArgs(
             compute_type="ComputeInstance",

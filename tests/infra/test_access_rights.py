@@ -30,6 +30,7 @@ class Place:
     workspace: object
     targets: dict[str, str]
     identities: dict[str, dict]
+    container: str
 
 
 class As:
@@ -37,15 +38,31 @@ class As:
 
     def __init__(self, place, identity, subject=TRUST[2]):
         self.place = place
-        signer = entra.load(place.azure.dir.identity)
+        self.identity, self.subject = identity, subject
+        self.answer = self.sign_in(ARM)
+
+    def sign_in(self, resource):
+        signer = entra.load(self.place.azure.dir.identity)
         form = {
             "grant_type": "client_credentials",
-            "client_id": identity["clientId"],
-            "scope": f"{ARM}/.default",
+            "client_id": self.identity["clientId"],
+            "scope": f"{resource}/.default",
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            "client_assertion": federation.assertion(signer, TRUST[1], subject),
+            "client_assertion": federation.assertion(signer, TRUST[1], self.subject),
         }
-        self.answer = place.azure.session.post(LOGIN, data=form, timeout=30).json()
+        return self.place.azure.session.post(LOGIN, data=form, timeout=30).json()
+
+    def data(self, method, url, resource):
+        """The status of a request to the data of an account or a vault."""
+        headers = {
+            "Authorization": f"Bearer {self.sign_in(resource)['access_token']}",
+            "x-ms-version": "2024-08-04",
+            "x-ms-blob-type": "BlockBlob",
+        }
+        body = b"x" if method == "PUT" else None
+        return self.place.azure.session.request(
+            method, url, data=body, headers=headers, timeout=30
+        ).status_code
 
     def __call__(self, method, path, body=None, *, version=ML):
         """The status, and what a refusal names."""
@@ -103,7 +120,10 @@ def place(local_azure, empty_workspace):
             }
             path = f"{targets[target]}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
             local_azure.put(path, {"properties": properties}, api_version=ROLES)
-    return Place(local_azure, empty_workspace, targets, identities)
+    container = unique("c")
+    path = f"{account}/blobServices/default/containers/{container}"
+    local_azure.put(path, {"properties": {}}, api_version="2024-01-01")
+    return Place(local_azure, empty_workspace, targets, identities, container)
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +241,15 @@ def test_a_job_submitter_submits_and_deploys_nothing(place, endpoint):
         f"{prefix}/onlineEndpoints/deployments/write",
     )
     assert submitter("PUT", f"{place.workspace.id}/computes/c", _COMPUTE) == (403, f"{prefix}/computes/write")
+
+
+@pytest.mark.parametrize("purpose", ["delivery", "submitter", "endpoint", "compute"])
+def test_each_identity_writes_to_the_workspaces_account_and_sees_no_secret(place, purpose):
+    caller = As(place, place.identities[purpose])
+    blob = f"https://{place.workspace.storage_account}.blob.core.windows.net/{place.container}/{purpose}"
+    assert caller.data("PUT", blob, "https://storage.azure.com") == 201
+    secrets = f"https://{place.workspace.vault}.vault.azure.net/secrets?api-version=7.4"
+    assert caller.data("GET", secrets, "https://vault.azure.net") == 403
 
 
 @pytest.mark.parametrize("purpose", ["compute", "endpoint"])

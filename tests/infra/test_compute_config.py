@@ -154,6 +154,14 @@ def test_a_managed_network_has_no_subnets():
             ),
         ),
         (
+            clusters({"identityId": SOMEBODY}),
+            (
+                f"compute.clusters[0].identityId: '{SOMEBODY}' can't be used: its jobs act as this identity, and have its roles; "
+                "write the id of a user-assigned identity (`az identity show`) with roles of its own, or leave the key out for "
+                "training's"
+            ),
+        ),
+        (
             instance(idleMinutes=10),
             (
                 "compute.instances[0].idleMinutes: 10 can't be used: a machine that nobody uses costs money until it stops, and "

@@ -11,6 +11,7 @@ from infra.compute.instance import forgotten
 SOMEBODY = "12121212-3434-4565-8787-909090909090"
 AKS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/k"
 SUBNET = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/s"
+IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
 SCRIPT = "tests/infra/test_compute_program.py"
 SCHEDULES = [
     {"action": "start", "cron": "0 8 * * 1-5", "timeZone": "W. Europe Standard Time"},
@@ -23,7 +24,7 @@ SCHEDULES = [
 COMPUTE = {
     "clusters": [
         {"name": "cpu-cluster", "vmSize": "Standard_DS3_v2", "minNodes": 1, "subnetId": SUBNET},
-        {"name": "images", "vmSize": "Standard_DS2_v2", "imageBuild": True},
+        {"name": "images", "vmSize": "Standard_DS2_v2", "imageBuild": True, "identityId": IDENTITY},
         {"name": "gpus", "vmSize": "Standard_NC4as_T4_v3", "lowPriority": True},
     ],
     "instances": [
@@ -62,6 +63,12 @@ def test_each_cluster_is_made_where_and_as_it_says(recording):
     assert images["scaleSettings"]["minNodeCount"] == 0
     assert "subnet" not in images
     assert [one["vmPriority"] for one in (first, images, gpus)] == ["Dedicated", "Dedicated", "LowPriority"]
+    own = recording.one("mlops-identity-compute").id
+    identities = [
+        recording.one(f"mlops-compute-{name}").inputs["identity"]["userAssignedIdentities"]
+        for name in ("cpu-cluster", "images", "mine")
+    ]
+    assert identities == [[own], [IDENTITY], [own]]
     assert {one["remoteLoginPortPublicAccess"] for one in (first, images, gpus)} == {"Disabled"}
 
 
