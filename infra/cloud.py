@@ -7,7 +7,7 @@ Sources: Microsoft's "Azure Private Endpoint private DNS zone values", "Compare 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +51,25 @@ class Cloud:
     def all_zones(self) -> tuple[str, ...]:
         """Every private DNS zone that the platform needs."""
         return tuple(dict.fromkeys(zone for zones in self.zones.values() for zone in zones))
+
+    def localized(self, value: Any) -> Any:
+        """``value``, a JSON object such as a workflow's definition, with this cloud's hosts for those of the public one."""
+        if self is PUBLIC:
+            return value
+        if isinstance(value, dict):
+            return {key: self.localized(one) for key, one in cast("dict[str, Any]", value).items()}
+        if isinstance(value, list):
+            return [self.localized(one) for one in cast("list[Any]", value)]
+        if not isinstance(value, str):
+            return value
+        for theirs, ours in (
+            (f"//{PUBLIC.management}", f"//{self.management}"),
+            (f"//{PUBLIC.vault}", f"//{self.vault}"),
+            (f".{PUBLIC.vault}", f".{self.vault}"),
+            (f".{PUBLIC.storage}", f".{self.storage}"),
+        ):
+            value = value.replace(theirs, ours)
+        return value
 
     def blob(self, account: str) -> str:
         """The URL of a storage account's blobs."""

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from infra.cloud import PUBLIC
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from infra.cloud import Cloud
     from infra.names import Names
 
 
@@ -22,6 +25,7 @@ class Scope:
     names: pulumi.Output[Names]
     tags: Mapping[str, str]
     protect: bool  #: whether what holds data refuses to be deleted
+    cloud: Cloud = PUBLIC  #: the names of Azure's cloud
 
     def named(self, pick: Callable[[Names], str]) -> pulumi.Output[str]:
         """A physical name."""

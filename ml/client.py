@@ -17,12 +17,16 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from infra.cloud import CLOUDS, PUBLIC
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from azure.ai.ml import MLClient
     from azure.identity import DefaultAzureCredential
     from azure.storage.blob import ContainerClient
+
+    from infra.cloud import Cloud
 
 T = TypeVar("T")
 
@@ -177,7 +181,7 @@ class Door:
         """A blob container, with the same credential."""
         from azure.storage.blob import ContainerClient  # noqa: PLC0415
 
-        return ContainerClient(f"https://{account}.blob.core.windows.net", container, credential=credential())
+        return ContainerClient(cloud().blob(account), container, credential=credential())
 
     def datastore(self, name: str) -> ContainerClient:
         """The container behind a blob datastore of the workspace."""
@@ -241,8 +245,22 @@ def _client(subscription_id: str, resource_group: str, workspace: str) -> MLClie
                 workspace,
                 show_progress=False,
                 enable_telemetry=False,
+                cloud=None if cloud() is PUBLIC else cloud().name,
             )
         return _clients[key]
+
+
+_clouds = [PUBLIC]
+
+
+def use_cloud(environment: str | None) -> None:
+    """Has everything of this process in the cloud that azure-native's ``environment`` setting names."""
+    _clouds[0] = next((one for one in CLOUDS.values() if one.environment == environment), PUBLIC)
+
+
+def cloud() -> Cloud:
+    """The cloud that this process works in."""
+    return _clouds[0]
 
 
 @cache
@@ -251,6 +269,8 @@ def credential() -> DefaultAzureCredential:
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415
 
     return DefaultAzureCredential(
+        # Else what the environment says.
+        authority=None if cloud() is PUBLIC else cloud().login,
         exclude_interactive_browser_credential=True,
         exclude_shared_token_cache_credential=True,
         exclude_visual_studio_code_credential=True,

@@ -26,7 +26,7 @@ from pulumi.dynamic import (
 )
 from pulumi.runtime.rpc import UNKNOWN
 
-from ml.client import AzureMLError, Door, Settings, load, subscription
+from ml.client import AzureMLError, Door, Settings, load, subscription, use_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -99,6 +99,7 @@ class Provider(ResourceProvider):
             # pulumi.dynamic answers with the whole traceback; ours says nothing that the message doesn't, and
             # unexpected ones are put into the message by _one_line.
             sys.tracebacklimit = 0
+        use_cloud(req.config.get("azure-native:environment"))
         self._settings = _settings(req)
 
     def check(self, _olds: Props, news: Props) -> CheckResult:

@@ -10,7 +10,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ml.client import credential
+from ml.client import cloud, credential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from azure.core import PipelineClient
     from azure.identity import DefaultAzureCredential
 
-_HOST = "https://management.azure.com"
 #: Seconds: between two looks at a long operation that doesn't say how long to wait, and until it is given up.
 _PAUSE = 1.0
 _PATIENCE = 1800.0
@@ -40,7 +39,7 @@ def request(
     from azure.core.exceptions import HttpResponseError  # noqa: PLC0415
     from azure.core.rest import HttpRequest  # noqa: PLC0415
 
-    url = f"{_HOST}{resource_id}"
+    url = f"https://{cloud().management}{resource_id}"
     params = {"api-version": api_version, **(query or {})}
     response = _client(credential()).send_request(HttpRequest(method, url, params=params, json=body))
     if response.status_code >= 400:
@@ -66,7 +65,8 @@ def finish(
 
     params = {"api-version": api_version, **(query or {})}
     client = _client(credential())
-    response = client.send_request(HttpRequest(method, f"{_HOST}{resource_id}", params=params, json=body))
+    url = f"https://{cloud().management}{resource_id}"
+    response = client.send_request(HttpRequest(method, url, params=params, json=body))
     watch = response.headers.get("Azure-AsyncOperation") or response.headers.get("Location")
     deadline = time.monotonic() + _PATIENCE
     while True:
@@ -101,5 +101,8 @@ def _client(signed_in: DefaultAzureCredential) -> PipelineClient[Any, Any]:
     from azure.core import PipelineClient  # noqa: PLC0415
     from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy  # noqa: PLC0415
 
-    policies = [RetryPolicy(), BearerTokenCredentialPolicy(signed_in, f"{_HOST}/.default")]
-    return PipelineClient(_HOST, policies=policies)
+    policies = [
+        RetryPolicy(),
+        BearerTokenCredentialPolicy(signed_in, f"https://{cloud().management}/.default"),
+    ]
+    return PipelineClient(f"https://{cloud().management}", policies=policies)

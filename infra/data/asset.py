@@ -55,7 +55,7 @@ class Data(pulumi.ComponentResource):
                 datastore_type="AzureDataLakeGen2",
                 account_name=lake_account_name,
                 filesystem=lake_container_name,
-                endpoint="core.windows.net",
+                endpoint=scope.cloud.storage,
                 protocol="https",
                 credentials=ml.NoneDatastoreCredentialsArgs(credentials_type="None"),
                 # Whoever runs a job reads as themselves; the service itself (data preview, monitors) as the workspace.

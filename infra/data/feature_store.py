@@ -183,7 +183,7 @@ class FeatureStore(pulumi.ComponentResource):
                 datastore_type="AzureDataLakeGen2",
                 account_name=ground.lake_name,
                 filesystem=ground.source_container,
-                endpoint="core.windows.net",
+                endpoint=self._scope.cloud.storage,
                 protocol="https",
                 credentials=ml.NoneDatastoreCredentialsArgs(credentials_type="None"),
                 service_data_access_auth_identity=(

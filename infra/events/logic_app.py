@@ -12,6 +12,7 @@ import pulumi
 from pulumi_azure_native import eventgrid, logic, managedidentity, storage
 
 from infra.access.grant import Access, Grant
+from infra.cloud import PUBLIC
 from infra.events import claim
 from infra.events.subscription import Topic, subscribe
 
@@ -119,8 +120,8 @@ def logic_app(
             vault=platform.key_vault_name,
             **values,
         ).apply(
-            lambda known: define(
-                {**known, "claims": f"https://{known['account']}.blob.core.windows.net/{known['container']}"}
+            lambda known: scope.cloud.localized(
+                define({**known, "claims": f"{PUBLIC.blob(known['account'])}/{known['container']}"})
             )
         ),
         tags=scope.tags,

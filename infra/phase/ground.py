@@ -65,5 +65,5 @@ def compose_ground(name: str, config: StackConfig, platform: pulumi.Resource) ->
         suffix=suffix.value,
         resource_group_name=group.name,
         resource_group_id=group.id,
-        scope=Scope(group.name, config.location, names, config.all_tags, config.protect),
+        scope=Scope(group.name, config.location, names, config.all_tags, config.protect, config.azure),
     )

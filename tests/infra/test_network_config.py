@@ -5,6 +5,7 @@ import pytest
 from infra.cloud import CHINA, CLOUDS, PUBLIC, US_GOVERNMENT, environment_mistake
 from infra.config import ConfigError, parse
 from infra.network.managed import ISOLATIONS
+from ml import client
 
 LEAST = {"environment": "dev", "location": "westeurope", "owner": "us", "costCenter": "1"}
 PREMIUM = {**LEAST, "registry": {"sku": "Premium"}}
@@ -302,6 +303,33 @@ def test_names_of_sovereign_clouds():
         "privatelink.api.ml.azure.cn",
         "privatelink.notebooks.chinacloudapi.cn",
     )
+
+
+def test_a_workflow_asks_the_hosts_of_its_cloud():
+    definition = {
+        "$schema": "https://schema.management.azure.com/providers/x#",
+        "actions": [{"uri": "https://management.azure.com@{parameters('workspaceId')}", "limit": 3}],
+        "claims": f"{PUBLIC.blob('a')}/c",
+        "audience": "https://vault.azure.net",
+        "secret": f"{PUBLIC.vault_url('v')}/secrets/s",
+    }
+    assert PUBLIC.localized(definition) == definition
+    assert US_GOVERNMENT.localized(definition) == {
+        "$schema": "https://schema.management.azure.com/providers/x#",
+        "actions": [{"uri": "https://management.usgovcloudapi.net@{parameters('workspaceId')}", "limit": 3}],
+        "claims": "https://a.blob.core.usgovcloudapi.net/c",
+        "audience": "https://vault.usgovcloudapi.net",
+        "secret": "https://v.vault.usgovcloudapi.net/secrets/s",
+    }
+
+
+def test_providers_of_models_work_in_the_stacks_cloud():
+    try:
+        client.use_cloud("china")
+        assert client.cloud() is CHINA
+    finally:
+        client.use_cloud(None)
+    assert client.cloud() is PUBLIC
 
 
 def test_a_cloud_and_azure_natives_environment_go_together():
