@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lifecycle_learning import CLUSTERS, EVENTS, LEARNING
+from lifecycle_part import RULES, STORED, WATCHED
 from lifecycle_platform import GROUND, NETWORK, OBSERVING, STORAGE
 from lifecycle_row import IN_GROUP, Row
 
@@ -18,7 +19,19 @@ LOCKS = [
         {"notes": "kept"},
     ),
 ]
-ROWS = [*GROUND, *STORAGE, *OBSERVING, *NETWORK, *LEARNING, *EVENTS, *CLUSTERS, *LOCKS]
+ROWS = [
+    *GROUND,
+    *STORAGE,
+    *OBSERVING,
+    *NETWORK,
+    *LEARNING,
+    *EVENTS,
+    *CLUSTERS,
+    *RULES,
+    *STORED,
+    *WATCHED,
+    *LOCKS,
+]
 
 #: Types of the mapping that aren't made here, and why.
 ELSEWHERE = {
