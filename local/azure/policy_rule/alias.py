@@ -3,7 +3,8 @@
 Azure publishes some ten thousand aliases and refuses a definition with any other. ``policy_alias.json`` has those of the types that
 local Azure serves, by type; others are refused by name, as it can't be told here whether Azure has them.
 
-Source: the fields of the built-in definitions in Azure/azure-policy; Microsoft Learn, "Author policies for array properties".
+Source: the fields of the definitions in Azure/azure-policy and Azure/Azure-Landing-Zones-Library, less those whose path names a variant of a
+type; Microsoft Learn, "Author policies for array properties", "Monitor Azure Machine Learning with Azure Policy".
 """
 
 from __future__ import annotations
