@@ -129,6 +129,14 @@ def _managed_rule(inputs: Mapping[str, Any]) -> Iterable[_Item]:
         yield "private-endpoint", 1, 1, "of the managed network"
 
 
+def _shared_registry(inputs: Mapping[str, Any]) -> Iterable[_Item]:
+    """Azure ML makes a container registry in each of its regions, and charges for it."""
+    for region in _in(inputs, "regionDetails", []):
+        for details in _in(region, "acrDetails", []):
+            tier = _in(details, "systemCreatedAcrAccount.acrAccountSku", "Premium")
+            yield f"registry/{tier}", 1, 1, f"made by Azure ML in {_in(region, 'location', 'its region')}"
+
+
 #: By the end of a resource's type.
 _RULES: dict[str, Callable[[Mapping[str, Any]], Iterable[_Item]]] = {
     "network:NatGateway": _always("nat-gateway"),
@@ -138,6 +146,7 @@ _RULES: dict[str, Callable[[Mapping[str, Any]], Iterable[_Item]]] = {
     "network:BastionHost": _by_tier("bastion", "sku.name", "Basic"),
     "network:AzureFirewall": _by_tier("firewall", "sku.tier", "Standard"),
     "containerregistry:Registry": _by_tier("registry", "sku.name", "Standard"),
+    "machinelearningservices:Registry": _shared_registry,
     "servicebus:Namespace": _service_bus,
     "redis:Redis": _redis,
     "machinelearningservices:Compute": _compute,

@@ -7,7 +7,9 @@ import yaml
 from pulumi_loops import closed_loops
 from recorded_program import REPOSITORY
 from rich.console import Console
+from typer.testing import CliRunner
 
+from infra.__main__ import app
 from infra.config import ConfigError
 from infra.explain import cost, explanation, report, stack_file
 from infra.explain.rehearsal import SUFFIX, Planned, physical_name
@@ -114,6 +116,17 @@ WORKING_HOURS = [
             [1.25 * 730],
         ),
         (planned("azure-native:storage:StorageAccount"), []),
+        (planned("azure-native:redis:Redis", sku={"name": "Premium", "family": "P", "capacity": 1.0}), [0.554 * 730]),
+        (
+            planned(
+                "azure-native:machinelearningservices:Registry",
+                regionDetails=[
+                    {"location": name, "acrDetails": [{"systemCreatedAcrAccount": {"acrAccountSku": "Premium"}}]}
+                    for name in ("westeurope", "northeurope")
+                ],
+            ),
+            [1.667 * 730 / 24] * 2,
+        ),
     ],
 )  # fmt: skip
 def test_what_a_resource_costs_by_itself(resource, expected):
@@ -223,3 +236,16 @@ def test_a_configuration_that_can_not_be_used_is_not_explained():
 )  # fmt: skip
 def test_the_name_is_that_of_the_resource_and_not_of_what_it_is_in(type_, inputs, name):
     assert physical_name(type_, inputs) == name
+
+
+def test_the_command_explains_and_says_what_it_can_not():
+    run = CliRunner().invoke
+    with closed_loops():
+        found = run(app, ["explain", "-s", "dev", "--profile", "sandbox", "--json"])
+    assert json.loads(found.stdout)["settings"]["registry.sku"] == {"value": "Basic", "origin": "profile"}
+    missing = run(app, ["explain", "-s", "nowhere"])
+    assert (missing.exit_code, missing.stdout) == (1, "")
+    assert missing.stderr.startswith("error: there is no Pulumi.nowhere.yaml; known stacks: ")
+    wrong = run(app, ["explain", "--profile", "none"])
+    assert wrong.exit_code == 1
+    assert wrong.stderr.startswith("error: mlops:profile: 'none' can't be used")
