@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 #: Where a resource's size is, the first that is there.
 _SIZES = (
-    "sku.name",
     "sku.tier",
+    "sku.name",
     "properties.sku.name",
     "properties.properties.vmSize",
     "addressPrefix",

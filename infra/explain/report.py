@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 #: More of one type in a room are a line.
 _MANY = 4
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STYLES = {"default": "dim", "profile": "cyan", "file": "bold"}
 
 
@@ -51,7 +53,7 @@ def _resources(resources: list[Planned]) -> Table:
         shown = room or "Platform"
         members = list(inside)
         many = {kind for kind, count in Counter(one.type for one in members).items() if count > _MANY}
-        rows = [(_kind(one), Text(one.name or ""), size(one)) for one in members if one.type not in many]
+        rows = [(_kind(one), Text(_shown(one)), size(one)) for one in members if one.type not in many]
         rows += [
             (kind.rsplit(":", 1)[1], Text(f"{sum(one.type == kind for one in members)} of them"), "")
             for kind in sorted(many)
@@ -59,6 +61,11 @@ def _resources(resources: list[Planned]) -> Table:
         for number, row in enumerate(rows):
             table.add_row("" if number else shown, *row)
     return table
+
+
+def _shown(planned: Planned) -> str:
+    """Its name; its label where the name is a GUID, which tells nobody anything."""
+    return planned.label if _GUID.fullmatch(planned.name or "") else planned.name or ""
 
 
 def _kind(planned: Planned) -> str:
