@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,15 @@ import pytest
 from azure.ai.ml import MLClient, command
 from azure.ai.ml.entities import Environment
 from azure.ai.ml.sweep import BanditPolicy, Choice
+from running_azure import LocalAzure, unique
 
 from local.azure.errors import ArmError
 from local.azure.machine_learning import sweep
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from conftest import Workspace
 
 TRIAL = """\
 import json, os, sys, time, urllib.request
@@ -160,3 +164,46 @@ def test_a_sweep_that_is_cancelled_cancels_its_trials(ml_client: MLClient) -> No
     ml_client.jobs.begin_cancel(name).result()
     assert ml_client.jobs.get(name).status == "Canceled"
     assert {child.status for child in ml_client.jobs.list(parent_job_name=name)} == {"Canceled"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "trials"),
+    [
+        ({"trialTimeout": "PT2S"}, {"Failed", "Completed"}),
+        # The second one waits for the first, and has no time left.
+        ({"timeout": "PT3S", "maxConcurrentTrials": 1}, {"Completed", "Canceled"}),
+    ],
+    ids=["of a trial", "of all"],
+)
+def test_a_sweep_keeps_to_its_times(
+    ml_client: MLClient,
+    local_azure: LocalAzure,
+    workspace: Workspace,
+    limits: dict[str, Any],
+    trials: set[str],
+) -> None:
+    # Through ARM: azure-ai-ml makes a minute of each part of one. Three away from 2 sleeps for a minute.
+    properties: dict[str, Any] = {
+        "jobType": "Sweep",
+        "experimentName": "times",
+        "searchSpace": {"rate": ["choice", [[2, 5]]]},
+        "samplingAlgorithm": {"samplingAlgorithmType": "Grid"},
+        "objective": {"primaryMetric": "loss", "goal": "Minimize"},
+        "limits": {"jobLimitsType": "Sweep", "maxTotalTrials": 2, "maxConcurrentTrials": 2, **limits},
+        "trial": {
+            "command": 'python -c "$SCRIPT" ${{search_space.rate}} .',
+            "environmentId": "azureml:swept:1",
+            "environmentVariables": {"SCRIPT": TRIAL},
+        },
+    }
+    name = unique("times-")
+    path = f"{workspace.id}/jobs/{name}"
+    status, _, answer = local_azure.arm("PUT", path, {"properties": properties}, api_version="2024-10-01")
+    assert status in (200, 201), answer
+    wait, deadline = threading.Event(), time.monotonic() + 40
+    while (found := ml_client.jobs.get(name)).status not in ("Completed", "Failed"):
+        assert time.monotonic() < deadline
+        wait.wait(0.05)
+    assert found.status == "Completed"
+    assert {child.status for child in ml_client.jobs.list(parent_job_name=name)} == trials
+    assert found.properties["best_child_run_id"] == f"{name}_0"

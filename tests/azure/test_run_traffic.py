@@ -1,5 +1,6 @@
 """Who may score, and which deployment answers."""
 
+import importlib
 import random
 from collections import Counter
 
@@ -9,6 +10,7 @@ from azure.ai.ml import MLClient
 from azure.ai.ml.entities import ManagedOnlineEndpoint
 from azure.identity import EnvironmentCredential
 
+from local.azure.machine_learning import inference
 from local.azure.machine_learning.inference import pick
 
 
@@ -19,6 +21,18 @@ def test_draws_fall_on_deployments_by_their_shares(seed: int):
     assert set(drawn) == {"blue", "green"}
     # Four standard deviations of a binomial share.
     assert abs(drawn["blue"] - 3_000) < 4 * (10_000 * 0.3 * 0.7) ** 0.5
+
+
+def test_requests_go_the_same_ways_again_under_a_seed(monkeypatch: pytest.MonkeyPatch):
+    def ways(seed: str | None) -> list[str | None]:
+        monkeypatch.delenv("MLOPS_LOCAL_TRAFFIC_SEED", raising=False)
+        if seed is not None:
+            monkeypatch.setenv("MLOPS_LOCAL_TRAFFIC_SEED", seed)
+        again = importlib.reload(inference)
+        return [again.pick({"blue": 30, "green": 70}, again._choice.random()) for _ in range(60)]
+
+    assert ways("7") == ways("7")
+    assert len({tuple(ways(seed)) for seed in ("7", "8", None, None)}) == 4
 
 
 @pytest.mark.parametrize("draw", [0.0, 0.5, 0.999999, 1.0])
