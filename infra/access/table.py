@@ -66,8 +66,9 @@ class RowConfig(Section):
     """``mlops:access.table[]``: who has which role where."""
 
     moved: ClassVar[Mapping[str, str]] = {
+        "on": "where, as on is true to readers of YAML 1.1",
         "eligible": "the role without it, or make the person eligible in Privileged Identity Management: how long a role is "
-        "held, and who approves it, is the owner's to say"
+        "held, and who approves it, is the owner's to say",
     }
 
     who: str = setting(
