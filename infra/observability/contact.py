@@ -57,7 +57,7 @@ class EndpointAlertConfig(Section):
     server_errors: float | None = setting(
         1.0,
         ge=0,
-        breaks="more requests a minute than this may not be answered 5xx",
+        breaks="more requests a minute than this may not fail with one status (408, 424 or 5xx)",
         write="a number of requests, 0 or more, or null for no such alert",
     )
     error_percent: float | None = setting(
@@ -69,7 +69,7 @@ class EndpointAlertConfig(Section):
     availability_percent: float | None = setting(
         None,
         **_PERCENT,
-        breaks="at least so many of a hundred requests must not be answered 429 or 5xx; needs observability.diagnostics",
+        breaks="at least so many of a hundred requests must not be answered 408, 424, 429 or 5xx; needs observability.diagnostics",
         write=_WRITE_PERCENT,
     )
     cpu_percent: float | None = setting(

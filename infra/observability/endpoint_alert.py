@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 DEPLOYMENT = f"{ENDPOINT}/deployments"
+#: What an endpoint answers where the caller isn't to blame (Microsoft Learn, "Troubleshoot online endpoints").
+FAILURES = ("408", "424", "500", "502", "503", "504")
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,13 @@ def on_endpoint(config: EndpointAlertConfig) -> Iterator[tuple[str, Threshold, s
             ENDPOINT,
             "Average",
             config.server_errors,
-            dimensions=(("statusCodeClass", ("5xx",)),),
+            # A model that fails is 424, one that takes too long 408.
+            dimensions=(("statusCode", FAILURES),),
         )
         yield (
             "errors",
             failed,
-            f"More than {config.server_errors:g} requests a minute are answered 5xx.",
+            f"More than {config.server_errors:g} requests a minute fail with one status.",
         )
 
 

@@ -43,5 +43,9 @@ def error_percent(endpoint_id: str) -> str:
 
 
 def availability_percent(endpoint_id: str) -> str:
-    """How many of a hundred requests were answered neither 429 nor 5xx; no row for few requests."""
-    return _share(endpoint_id, "toint(ResponseCode) < 500 and toint(ResponseCode) != 429")
+    """How many of a hundred requests neither failed on the endpoint's side nor were turned away; no row for few requests.
+
+    408 is a model that took too long, 424 one that failed, 429 an endpoint that is too busy (Microsoft Learn, "Troubleshoot
+    online endpoints", section "HTTP status codes").
+    """
+    return _share(endpoint_id, "toint(ResponseCode) < 500 and toint(ResponseCode) !in (408, 424, 429)")

@@ -1,8 +1,8 @@
 """Microsoft.Insights/diagnosticSettings: which logs and metrics of a resource go where, and which it has.
 
 Scope: settings on any resource, checked against Azure's rules (a sink, no two settings with one category for one sink, known
-categories), the categories of the resource types that local Azure serves. Omitted: sending: nothing is written to the sinks;
-settings of the subscription's activity log are kept alike.
+categories), the categories of the resource types that local Azure serves. What is logged, and
+where, is in ``logs/sink``. Omitted: all other logs, metrics and sinks.
 
 Source: Microsoft Learn, "Diagnostic settings in Azure Monitor", "Supported Resource log categories for Azure Monitor".
 """

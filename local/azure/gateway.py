@@ -22,6 +22,7 @@ from local.azure.access import instance_identity
 from local.azure.arm import HOST as ARM
 from local.azure.errors import ArmError, unsupported
 from local.azure.fault import Fault
+from local.azure.logs import sink
 from local.azure.machine_learning import registry_discovery
 from local.azure.resource_type import Answer, Call
 from local.azure.storage_data import failure as storage_failure
@@ -88,6 +89,8 @@ class Gateway:
             error = self._faults.refusal(*met, storage=False)
             return _write(call, Answer(error.status, error.body(), error.headers))
         answer = await self.answer(call)
+        if host.endswith(".vault.azure.net"):
+            sink.vault(self._azure, call, answer)
         return _abort(request) if lost else _write(call, answer)
 
     def _plain(self, request: web.BaseRequest) -> web.Response:

@@ -1,8 +1,8 @@
 """Microsoft.Insights: the rules that watch other resources.
 
 Scope: metric alerts, scheduled query rules, activity log alerts and classic alert rules, with the checks that catch mistakes
-early. Metric alerts fire (``metric_alert``), and those on the activity log
-(``activity_alert``). Omitted: the others do not; smart groups, alert processing rules.
+early. All but the classic ones fire (``metric_alert``, ``query_alert``, ``activity_alert``). Omitted: smart groups, alert
+processing rules.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from local.azure.azure import Azure
 
 METRIC_ALERT = "Microsoft.Insights/metricAlerts"
+QUERY_RULE = "Microsoft.Insights/scheduledQueryRules"
 ACTIVITY_LOG_ALERT = "Microsoft.Insights/activityLogAlerts"
 
 
@@ -62,7 +63,7 @@ def _merge_activity_log_alert(stored: Json, patch: Json) -> Json:
 
 def _query_rule_type() -> ResourceType:
     kind = kept(
-        "Microsoft.Insights/scheduledQueryRules",
+        QUERY_RULE,
         defaults={
             "enabled": True,
             "checkWorkspaceAlertsStorageConfigured": False,

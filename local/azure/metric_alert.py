@@ -291,10 +291,6 @@ async def start(azure: Azure) -> None:
     azure.spawn("metric alerts", _watch(azure))
 
 
-async def _evaluate(azure: Azure, _call: Call) -> Answer:
-    return Answer(200, {"value": evaluate(azure, end=alert_rule.window_end(azure.now(), early=True))})
-
-
 def _shown(alert: Record) -> Json:
     return {"id": alert.id, "type": ALERT, "name": alert.name, "properties": alert.body["properties"]}
 
@@ -349,12 +345,6 @@ async def _change_state(azure: Azure, call: Call) -> Answer:
 _ARM = re.compile(r"management\.azure\.com")
 _ALERTS = r"(?P<scope>/subscriptions/.+?)/providers/Microsoft\.AlertsManagement/alerts"
 ROUTES = (
-    Route(
-        _ARM,
-        re.compile(r"/subscriptions/[^/]+/providers/Local\.Azure/evaluateMetricAlerts", re.IGNORECASE),
-        _evaluate,
-        ("POST",),
-    ),
     Route(_ARM, re.compile(_ALERTS, re.IGNORECASE), _list, ("GET",)),
     Route(_ARM, re.compile(rf"{_ALERTS}/(?P<name>[^/]+)", re.IGNORECASE), _get, ("GET",)),
     Route(

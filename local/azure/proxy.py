@@ -33,6 +33,7 @@ _HOSTS = (
     r"[a-z0-9-]+\.[a-z0-9-]+\.eventgrid\.azure\.net",
     r"prod-[0-9]+\.[a-z0-9]+\.logic\.azure\.com",
     r"[a-z0-9-]+\.servicebus\.windows\.net",
+    r"api\.loganalytics\.(io|azure\.com)",
 )
 AZURE = re.compile("|".join(f"({host})" for host in _HOSTS), re.IGNORECASE)
 _AUTHORIZATION = re.compile(r"\r\nProxy-Authorization:([^\r]*)\r\n", re.IGNORECASE)

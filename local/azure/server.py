@@ -42,6 +42,7 @@ from local.azure.catalog import Catalog
 from local.azure.child import LeashedChildren
 from local.azure.errors import ArmError
 from local.azure.fault_injection import FaultInjection
+from local.azure.logs import sink
 from local.azure.operation import Operations
 from local.azure.policy_rule.compliance import Compliance
 from local.azure.resource_id import parse
@@ -89,7 +90,7 @@ class LocalAzure:
         self.children = LeashedChildren()
         self.catalog = Catalog(providers.load())
         self.activity = ActivityLog(directory.activity)
-        self.activity.heard.append(partial(activity_alert.heard, self))
+        self.activity.heard += [partial(activity_alert.heard, self), partial(sink.activity, self)]
         faults = FaultInjection(directory.faults)
         self.operations = Operations(
             self, self.store, self.catalog, self._spawn, ended=self.activity.ended, strike=faults.strike

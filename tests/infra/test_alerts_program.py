@@ -63,7 +63,11 @@ def test_each_endpoint_has_its_rules_and_the_workspace_one_on_failed_jobs(record
     assert on_gpu.inputs["scopes"][0].startswith("/subscriptions/")
     assert "flight-delay-deployment" in recording.needs(on_gpu)
     (dimension,) = recording.one(f"{name}-errors").inputs["criteria"]["allOf"][0]["dimensions"]
-    assert dimension == {"name": "statusCodeClass", "operator": "Include", "values": ["5xx"]}
+    assert dimension == {
+        "name": "statusCode",
+        "operator": "Include",
+        "values": ["408", "424", "500", "502", "503", "504"],
+    }
 
 
 def test_the_logs_are_asked_for_what_no_metric_says_and_the_endpoint_writes_them(recording):

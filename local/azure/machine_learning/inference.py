@@ -23,6 +23,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from local.azure.access import vantage
 from local.azure.errors import ArmError
+from local.azure.logs import sink
 from local.azure.machine_learning import endpoint_key, request_metric, serving
 from local.azure.machine_learning.duration import seconds
 from local.azure.resource_type import Answer, Route
@@ -102,7 +103,11 @@ async def _score(azure: Azure, call: Call) -> Answer:
     else:
         if named is None:
             _mirror(azure, call, endpoint, properties.get("mirrorTraffic") or {})
-        return await _forward(azure, call, deployment, request)
+        began = time.monotonic()
+        answer = await _forward(azure, call, deployment, request)
+        sink.request(azure, endpoint, call, answer, (time.monotonic() - began) * 1000)
+        return answer
+    sink.request(azure, endpoint, call, answer, 0.0)
     request_metric.of(azure).count(endpoint.id, azure.now(), 0.0, status=answer.status)
     return answer
 

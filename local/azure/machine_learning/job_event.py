@@ -9,6 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from local.azure import event_grid
+from local.azure.logs import sink
 from local.azure.machine_learning import run_metric
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def publish(azure: Azure, workspace: str, job: Record) -> None:
     subject = f"experiments/{number}/runs/{job.name}"
     status = str(properties["status"])
     run_metric.count(azure, workspace, status, run_type=data["RunType"], experiment=experiment)
+    sink.run_status(azure, workspace, job, status)
     changed = {**data, "RunStatus": status}
     event_grid.publish(azure, workspace, f"{_PREFIX}.RunStatusChanged", subject, changed)
     if status == "Completed":
