@@ -32,6 +32,15 @@ def test_each_new_status_is_an_event_and_completion_one_more(
         return 1
 
     monkeypatch.setattr("local.azure.event_grid.publish", publish)
+    logged: list[tuple[str, str]] = []
+    counted: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(
+        "local.azure.logs.sink.run_status", lambda _azure, _of, job, status: logged.append((job.name, status))
+    )
+    monkeypatch.setattr(
+        "local.azure.machine_learning.run_metric.count",
+        lambda _azure, _of, status, **by: counted.append((status, by)),
+    )
     properties = {
         "jobType": "Pipeline",
         "experimentName": "drift",
@@ -43,6 +52,8 @@ def test_each_new_status_is_an_event_and_completion_one_more(
     azure: Any = object()
     job_event.publish(azure, WORKSPACE, record)
     assert [kind for kind, _, _ in published] == types
+    assert logged == [("j", status)]
+    assert counted == [(status, {"run_type": "azureml.PipelineRun", "experiment": "drift"})]
     (_, subject, data), *others = published
     assert subject == f"experiments/{data['ExperimentId']}/runs/j"
     assert data["RunStatus"] == status
