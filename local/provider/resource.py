@@ -106,7 +106,7 @@ class Resources:
             )
         if vault.holds(fact):
             await vault.recover(self.client, fact, given, self._wait(seconds))
-        body = wire.body(self.facts, fact, given)
+        body = wire.body(self.facts, fact, given, address)
         for path in fact.maintained:
             if wire.at_path(body, path) is None:
                 wire.put_path(body, path, [])
@@ -146,7 +146,7 @@ class Resources:
         for name, default in fact.restored.items():
             if name not in given and name in state:
                 given[name] = default
-        body = wire.body(self.facts, fact, given)
+        body = wire.body(self.facts, fact, given, wire.resource_id(fact, given, self.subscription_id))
         kept = [path for path in fact.maintained if wire.at_path(body, path) is None]
         if kept:
             current = await self.client.get(resource_id, fact.version) or {}

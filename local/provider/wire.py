@@ -69,12 +69,24 @@ def query(fact: ResourceFact, inputs: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def body(facts: Facts, fact: ResourceFact, inputs: Mapping[str, Any]) -> Json:
-    """The request body of a PUT."""
-    result = _to_wire(facts, fact.inputs, inputs)
+def body(facts: Facts, fact: ResourceFact, inputs: Mapping[str, Any], address: str = "") -> Json:
+    """The request body of a PUT; ``$self`` in what refers to a part of the resource is its ``address``."""
+    result: Json = _absolute(_to_wire(facts, fact.inputs, inputs), address)
     for container in fact.containers:
         _container(result, container)
     return result
+
+
+def _absolute(value: Any, address: str) -> Any:
+    if isinstance(value, list):
+        return [_absolute(item, address) for item in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    members = {key: _absolute(item, address) for key, item in cast("Json", value).items()}
+    own = members.get("id")
+    if isinstance(own, str) and own.startswith("$self/"):
+        members["id"] = address + own.removeprefix("$self")
+    return members
 
 
 def outputs(facts: Facts, fact: ResourceFact, response: Mapping[str, Any]) -> Json:

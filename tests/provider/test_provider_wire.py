@@ -244,6 +244,16 @@ def test_a_webhook_subscription_is_flat_for_the_program_and_nested_for_azure():
     }
 
 
+def test_a_part_that_refers_to_another_part_may_say_self():
+    fact = FACTS.resource("azure-native:network:NetworkInterface")
+    ip = {"name": "one", "loadBalancerBackendAddressPools": [{"id": "$self/ipConfigurations/one"}]}
+    body = wire.body(FACTS, fact, {"ipConfigurations": [ip]}, "/subscriptions/s/nic")
+    [configuration] = body["properties"]["ipConfigurations"]
+    assert configuration["properties"]["loadBalancerBackendAddressPools"] == [
+        {"id": "/subscriptions/s/nic/ipConfigurations/one"}
+    ]
+
+
 def test_renamed_storage_properties_go_by_azures_names():
     fact = FACTS.resource("azure-native:storage:StorageAccount")
     inputs = {
