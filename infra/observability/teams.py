@@ -117,7 +117,9 @@ class TeamsChannel(pulumi.ComponentResource):
             ),
             state=logic.WorkflowState.ENABLED,
             definition=pulumi.Output.all(access.after(identity.id, ["teller"]), vault_name).apply(
-                lambda known: definition(secret_url(known[1], config.url_secret), known[0])
+                lambda known: scope.cloud.localized(
+                    definition(secret_url(known[1], config.url_secret), known[0])
+                )
             ),
             tags=scope.tags,
             opts=child,
