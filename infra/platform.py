@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.data.asset import Data, DataAsset
+from infra.diagnostic import Diagnostics, Watched, of_found
 from infra.events.subscription import Topic  # noqa: TC001
 from infra.observability.endpoint_alert import Watch  # noqa: TC001
 from infra.phase.alerting import compose_alerting
@@ -27,7 +28,7 @@ from infra.phase.workspace import compose_workspace
 from infra.scope import Scope  # noqa: TC001
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from infra.config import StackConfig
 
@@ -78,8 +79,13 @@ class Platform(pulumi.ComponentResource):
         data_assets: Sequence[DataAsset],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("mlops:infra:Platform", name, None, opts)
-        ground = compose_ground(name, config, self)
+        watched = Watched()
+        self.observed = pulumi.ResourceOptions(transformations=[watched.see])
+        super().__init__(
+            "mlops:infra:Platform", name, None, pulumi.ResourceOptions.merge(opts, self.observed)
+        )
+        ground = compose_ground(name, config, self, watched)
+        self._ground = ground
         reach = compose_network(ground)
         foundation = compose_foundation(ground, reach)
         centre = compose_workspace(ground, reach, foundation)
@@ -89,6 +95,8 @@ class Platform(pulumi.ComponentResource):
         sharing = compose_sharing(ground, reach, foundation)
         watching = compose_watching(ground, foundation, centre, {**more, **sharing.ids})
         watch = compose_alerting(ground, foundation, centre)
+
+        self._log_analytics_id = foundation.observability.log_analytics_id
 
         # What models are deployed with.
         self.scope = ground.scope
@@ -127,3 +135,22 @@ class Platform(pulumi.ComponentResource):
                 "suffix": self.suffix,
             }
         )
+
+    def diagnose(self, name: str, endpoints: Mapping[str, pulumi.Output[str]]) -> None:
+        """Keeps logs and metrics of online endpoints, and of what was made with ``observed`` since the platform.
+
+        Args:
+            name: the component's name.
+            endpoints: ids, by model.
+        """
+        if not self._ground.config.observability.diagnostics:
+            return
+        both, without_logs, without_metrics = of_found(self._ground.watched.take(""))
+        if endpoints or both or without_logs or without_metrics:
+            Diagnostics(
+                name,
+                {**endpoints, **both},
+                without_logs=without_logs,
+                without_metrics=without_metrics,
+                log_analytics_id=self._log_analytics_id,
+            )

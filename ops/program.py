@@ -110,6 +110,7 @@ def main() -> None:
                 monitor=served[model].monitor_name,
                 schedule=served[model].retraining_schedule_name,
                 cool_down_hours=(spec.retraining or NO_RETRAINING).cool_down_hours,
+                opts=platform.observed,
             )
 
     if platform.watch is not None:
@@ -129,6 +130,16 @@ def main() -> None:
             workspace_id=platform.workspace_id,
             endpoints={spec.name: served[model].endpoint_name for model, spec in specs.items()},
         )
+
+    platform.diagnose(
+        f"{config.project}-model-diagnostics",
+        {
+            f"{spec.name}-endpoint": pulumi.Output.concat(
+                platform.workspace_id, "/onlineEndpoints/", served[model].endpoint_name
+            )
+            for model, spec in specs.items()
+        },
+    )
 
     pulumi.export("resourceGroup", platform.resource_group_name)
     pulumi.export("workspace", platform.workspace_name)

@@ -29,9 +29,7 @@ def compose_features(ground: Ground, reach: Reach, foundation: Foundation) -> di
     online = config.online_store
     online_id: pulumi.Input[str] | None = online.id
     if online.enabled and online.id is None:
-        online_id = ids["online-store"] = OnlineStore(
-            ground.called("online-store"), online, scope=scope, opts=ground.child
-        ).id
+        online_id = OnlineStore(ground.called("online-store"), online, scope=scope, opts=ground.child).id
     storage = foundation.storage
     store = FeatureStore(
         ground.called("feature-store"),

@@ -15,6 +15,7 @@ from infra.suffix import Suffix
 
 if TYPE_CHECKING:
     from infra.config import StackConfig
+    from infra.diagnostic import Watched
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Ground:
     resource_group_name: pulumi.Output[str]
     resource_group_id: pulumi.Output[str]
     scope: Scope
+    watched: Watched
 
     @property
     def child(self) -> pulumi.ResourceOptions:
@@ -39,7 +41,7 @@ class Ground:
         return f"{self.name}-{part}"
 
 
-def compose_ground(name: str, config: StackConfig, platform: pulumi.Resource) -> Ground:
+def compose_ground(name: str, config: StackConfig, platform: pulumi.Resource, watched: Watched) -> Ground:
     """The suffix of all names, and the resource group."""
     # Before everything else: a stack that Azure would refuse half-way is refused while nothing has changed.
     isolation = IsolationGuard(
@@ -62,6 +64,7 @@ def compose_ground(name: str, config: StackConfig, platform: pulumi.Resource) ->
         name=name,
         config=config,
         platform=platform,
+        watched=watched,
         suffix=suffix.value,
         resource_group_name=group.name,
         resource_group_id=group.id,

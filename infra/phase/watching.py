@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.diagnostic import Diagnostics, storage_targets
+from infra.diagnostic import Diagnostics, of_found, storage_targets
 from infra.events.logic_app import LogicAppInputs
 from infra.events.starter import Starter
 from infra.events.system_topic import Events, Sources
@@ -81,6 +81,8 @@ def _diagnostics(
     more: Mapping[str, pulumi.Output[str]],
 ) -> None:
     storage, log_analytics_id = foundation.storage, foundation.observability.log_analytics_id
+    both, without_logs, without_metrics = of_found(ground.watched.take(f"{ground.name}-"))
+    registry = {label: id_ for label, id_ in more.items() if label == "shared-registry"}
     Diagnostics(
         ground.called("diagnostics"),
         {
@@ -91,9 +93,11 @@ def _diagnostics(
             "log-analytics": log_analytics_id,
             **centre.ids,
             "topic": events.topic_id,
-            **more,
+            **{label: id_ for label, id_ in more.items() if label not in registry},
+            **both,
         },
-        without_logs={"storage": storage.account_id, "lake": storage.lake_id},
+        without_logs={"storage": storage.account_id, "lake": storage.lake_id, **without_logs},
+        without_metrics={**registry, **without_metrics},
         log_analytics_id=log_analytics_id,
         opts=ground.child,
     )

@@ -58,6 +58,11 @@ _CATEGORIES: dict[str, tuple[tuple[str, ...], str]] = {
         ("ContainerRegistryRepositoryEvents", "ContainerRegistryLoginEvents"),
         "AllMetrics",
     ),
+    "microsoft.network/bastionhosts": (("BastionAuditLogs",), "AllMetrics"),
+    "microsoft.servicebus/namespaces": (
+        ("OperationalLogs", "VNetAndIPFilteringLogs", "RuntimeAuditLogs", "ApplicationMetricsLogs"),
+        "AllMetrics",
+    ),
     "microsoft.cache/redis": (("ConnectedClientList", "MSEntraAuthenticationAuditLog"), "AllMetrics"),
     "microsoft.logic/workflows": (("WorkflowRuntime",), "AllMetrics"),
     "microsoft.eventgrid/topics": (
@@ -136,7 +141,16 @@ def _check_categories(resource_id: ResourceId, kept: Json) -> None:
     found = _CATEGORIES.get(parse(resource_id.scope).type.lower())
     if found is None:
         return
+    kind = parse(resource_id.scope).type
     logs = {name.lower() for name in found[0]}
+    if kept["metrics"] and not found[1]:
+        raise bad_request(
+            f"Metric category 'AllMetrics' is not supported: {kind} has no metrics.", code="BadRequest"
+        )
+    if kept["logs"] and not logs:
+        raise bad_request(
+            f"Category group 'allLogs' is not supported: {kind} has no logs.", code="BadRequest"
+        )
     for one in kept["logs"]:
         category, group = one.get("category"), one.get("categoryGroup")
         if category is not None and str(category).lower() not in logs:

@@ -6,6 +6,7 @@ import pytest
 from recorded_program import SUBSCRIPTION, SUFFIX, run
 
 from infra.access.role import Role
+from infra.diagnostic import WATCHABLE
 
 CUSTOMER = {
     "encryption": {"keys": "customer", "rotateAfterDays": 90},
@@ -167,3 +168,32 @@ def test_with_a_customers_key_a_system_assigned_identity_has_the_keys_beside_it(
     identity = recording.one("mlops-workspace-workspace").inputs["identity"]
     assert identity["type"] == "SystemAssigned,UserAssigned"
     assert identity["userAssignedIdentities"] == [recording.one("mlops-encryption-identity").id]
+
+
+def test_everything_that_has_logs_or_metrics_is_watched():
+    network = {"mode": "private"}
+    recording = run(
+        "prod",
+        models=["flight_delay"],
+        network=network,
+        sharedRegistry={"enabled": True},
+    )
+    watched = {r.inputs["resourceUri"].lower(): r.inputs for r in recording.of("monitor:DiagnosticSetting")}
+    silent = []
+    for resource in recording.resources:
+        if resource.type in WATCHABLE or resource.type.endswith(
+            (
+                "machinelearningservices:Workspace",
+                "machinelearningservices:Registry",
+                "SystemTopic",
+                "keyvault:Vault",
+            )
+        ):
+            silent += [resource.name] if resource.id.lower() not in watched else []
+    assert silent == []
+    groups = recording.of("network:NetworkSecurityGroup")
+    assert groups
+    assert all("metrics" not in watched[one.id.lower()] for one in groups)
+    assert "metrics" not in watched[recording.one("mlops-shared-registry-registry").id.lower()]
+    endpoints = [uri for uri in watched if "/onlineendpoints/" in uri]
+    assert len(endpoints) == 1
