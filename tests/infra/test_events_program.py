@@ -1,36 +1,16 @@
 """Events in the program: where each purpose's events go, as whom, and what becomes of what can't be delivered."""
 
 import pytest
-from recorded_program import CALLBACK, run
+from recorded_program import CALLBACK
+from watched_program import TOPIC, unwatched, watched
 
-from infra.access.role import Role
-
-FUNCTION = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/app/functions/f"
-TOPIC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/n/topics/t"
-HOOK = "https://pager.example.com/hook?key=s3cret"
-EVENTS = {
-    "modelRegistered": [
-        {"name": "delivery", "github": {"repository": "octo/models"}},
-        {"name": "pipeline", "azureDevOps": {"organization": "contoso", "project": "ml", "pipeline": 3}},
-    ],
-    "monitorBreached": [{"name": "fun", "function": FUNCTION}],
-    "runFailed": [
-        {"name": "failures", "queue": "failures"},
-        {"name": "bus", "serviceBus": "failed-runs"},
-        {"name": "other-bus", "serviceBus": TOPIC},
-        {"name": "pager", "webhook": HOOK},
-        {"name": "triage", "job": {"schedule": "triage"}},
-    ],
-}
-_runs = {}
+from infra.access.grant import Role
 
 
 @pytest.fixture(scope="module")
 def recording():
     """One run of the program with a target of each kind."""
-    if not _runs:
-        _runs["dev"] = run("dev", events=EVENTS)
-    return _runs["dev"]
+    return watched()
 
 
 def destination_of(one):
@@ -83,7 +63,7 @@ def test_what_cannot_be_delivered_is_kept_by_the_identity_that_may_write_there_a
 
 
 def test_without_dead_letters_there_is_no_container():
-    plain = run("dev", events={"deadLetters": False}, models=[])
+    plain = unwatched()
     assert "mlops-events-dead-letters" not in {one.name for one in plain.resources}
     assert all(
         "deadLetterWithResourceIdentity" not in one.inputs for one in plain.of("SystemTopicEventSubscription")

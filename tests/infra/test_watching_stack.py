@@ -1,10 +1,20 @@
 """Events, alerts, budget, workbook and dashboard, deployed by the embedded engine to local Azure, from first update to end."""
 
+import base64
 import json
 import sys
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from xml.etree import ElementTree as ET
 
 import pytest
 from deployed_stack import REPOSITORY, Stack
+
+from local.settings import PRINCIPAL_ID
+
+ML, EVENT_GRID = "2025-12-01", "2025-02-15"
 
 PROGRAM = """
 import json, os
@@ -156,6 +166,108 @@ def test_a_refresh_and_a_second_update_in_another_month_change_nothing(stack):
     stack.run("refresh", "--yes", "--expect-no-changes")
     (stack.folder / "__main__.py").write_text(LATER + PROGRAM)
     stack.run("up", "--yes", "--expect-no-changes")
+
+
+def taken(azure, account, queue):
+    """What has arrived in a storage queue."""
+    url = f"https://{account}.queue.core.windows.net/{queue}/messages?numofmessages=32"
+    token = azure.token("https://storage.azure.com/.default")
+    answer = azure.session.get(
+        url, headers={"Authorization": f"Bearer {token}", "x-ms-version": "2023-11-03"}, timeout=30
+    )
+    answer.raise_for_status()
+    texts = [one.text or "" for one in ET.fromstring(answer.content).iter("MessageText")]
+    return [json.loads(base64.b64decode(text)) for text in texts]
+
+
+def received(azure, namespace, queue):
+    """What has arrived in a Service Bus queue."""
+    token = azure.token("https://servicebus.azure.net/.default")
+    url = f"https://{namespace}.servicebus.windows.net/{queue}/messages/head"
+    answer = azure.session.delete(url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    return [] if answer.status_code == 204 else [answer.json()]
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A web hook that answers the handshake, and 404 to every event: Event Grid gives that up at once."""
+
+    def do_POST(self):
+        (event,) = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        code = event["data"].get("validationCode")
+        body = json.dumps({"validationResponse": code}).encode()
+        self.send_response(200 if code else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Quiet."""
+
+
+@contextmanager
+def refusing():
+    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def until(found):
+    deadline = time.monotonic() + 20
+    while not (value := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return value
+
+
+def test_what_happens_in_the_workspace_arrives_where_the_stack_says(stack, local_azure, empty_workspace):
+    model = {"modelType": "custom_model", "modelUri": "azureml://datastores/workspaceblobstore/paths/m/"}
+    local_azure.put(f"{empty_workspace.id}/models/m/versions/1", {"properties": model}, api_version=ML)
+    account = empty_workspace.storage_account
+    (registered,) = until(lambda: taken(local_azure, account, "model-changes"))
+    assert registered["eventType"].endswith(".ModelRegistered")
+    step = {"type": "command", "componentId": "azureml:none@latest"}
+    job = {"jobType": "Pipeline", "experimentName": "e", "jobs": {"say": step}}
+    local_azure.put(f"{empty_workspace.id}/jobs/fails", {"properties": job}, api_version=ML)
+    failures = until(lambda: taken(local_azure, account, "failures"))
+    assert {one["data"]["RunStatus"] for one in failures} == {"Failed"}
+    bus = stack.resources()["events-service-bus-namespace"]["id"]
+    local_azure.assign(bus, "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0", PRINCIPAL_ID)
+    (event,) = until(lambda: received(local_azure, bus.rsplit("/", 1)[-1], "failed-runs"))
+    assert event["data"]["RunStatus"] == "Failed"
+    assert taken(local_azure, account, "monitor-breaches") == []
+
+
+def test_an_event_that_a_target_refuses_lands_among_the_dead_letters(stack, local_azure, empty_workspace):
+    resources = stack.resources()
+    topic = resources["events-topic"]["id"]
+    _, _, failures = local_azure.arm("GET", f"{topic}/eventSubscriptions/failures", api_version=EVENT_GRID)
+    letters = failures["properties"]["deadLetterWithResourceIdentity"]
+    assert letters["deadLetterDestination"]["properties"]["blobContainerName"] == "dead-letters"
+    with refusing() as url:
+        path = f"{topic}/eventSubscriptions/refused"
+        given = {
+            "destination": {"endpointType": "WebHook", "properties": {"endpointUrl": url}},
+            "deadLetterWithResourceIdentity": letters,
+            "filter": {"includedEventTypes": ["Microsoft.MachineLearningServices.ModelRegistered"]},
+        }
+        local_azure.put(path, {"properties": given}, api_version=EVENT_GRID)
+        model = {"modelType": "custom_model", "modelUri": "azureml://datastores/workspaceblobstore/paths/m/"}
+        local_azure.put(f"{empty_workspace.id}/models/m/versions/2", {"properties": model}, api_version=ML)
+        token = local_azure.token("https://storage.azure.com/.default")
+        listing = f"https://{empty_workspace.storage_account}.blob.core.windows.net/dead-letters?restype=container&comp=list"
+        headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2023-11-03"}
+        text = until(
+            lambda: (
+                "<Name>" in (body := local_azure.session.get(listing, headers=headers, timeout=30).text)
+                and body
+            )
+        )
+    assert "<Name>REFUSED/" in text
+    local_azure.arm("DELETE", path, api_version=EVENT_GRID)
 
 
 def test_everything_is_gone_in_the_end(stack):
