@@ -15,6 +15,7 @@ from pydantic import AfterValidator, ValidationError
 
 from infra import names
 from infra.config import ConfigError, StackConfig, parse
+from infra.network.config import NetworkConfig
 from infra.section import Section, explain, setting
 from ml import spec as model_spec
 from ops.engine import REPOSITORY
@@ -217,8 +218,10 @@ def _workspace(name: str, own: Mapping[str, Any], spec: FleetSpec) -> Workspace:
         place = PlaceSpec()
     settings = {"environment": name, **merged}
     checked = settings
-    if place.address_space:
-        network = {**(merged.get("network") or {}), "addressSpace": place.address_space}
+    # A range that is allotted later is checked then; until it is, there is one.
+    space = place.address_space or (spec.address_space and NetworkConfig().address_space)
+    if space:
+        network = {**(merged.get("network") or {}), "addressSpace": space}
         checked = {**settings, "network": network}
     try:
         config = parse(checked, namespace=f"workspaces.{name}.")

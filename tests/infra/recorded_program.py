@@ -308,6 +308,7 @@ class Recorded:
     uses: dict[str, frozenset[str]]  # by input: the resources that its value comes from
     protect: bool
     custom: bool
+    provider: str
     retain_on_delete: bool
     replace_on_changes: tuple[str, ...]
     aliases: tuple[str, ...]  # former logical names
@@ -367,6 +368,8 @@ class Azure(mocks.Mocks):
     def new_resource(self, args):
         if args.typ.startswith("mlops:"):
             return "", {}
+        if args.typ.startswith("pulumi:providers:"):
+            return args.name, dict(args.inputs)
         if args.typ.startswith("pulumi-python:"):
             outputs = {key: value for key, value in args.inputs.items() if value is not None}
             if args.typ.endswith("Suffix"):
@@ -421,6 +424,7 @@ class Monitor(mocks.MockMonitor):
                     uses=uses,
                     protect=request.protect,
                     custom=request.custom,
+                    provider=request.provider,
                     retain_on_delete=request.retainOnDelete,
                     replace_on_changes=tuple(request.replaceOnChanges),
                     aliases=tuple(alias.spec.name for alias in request.aliases if alias.spec.name),

@@ -8,6 +8,7 @@ from recorded_program import run
 from infra.cloud import PUBLIC
 from infra.network.firewall_rule import services
 from infra.network.rule import BASTION_RULES, OTHER_RULES
+from infra.phase import network
 
 GROUP = "/subscriptions/00000000-1111-4222-8333-444444444444/resourceGroups/hub"
 NETWORKS = f"{GROUP}/providers/Microsoft.Network/virtualNetworks"
@@ -221,6 +222,21 @@ def test_subnets_go_into_a_network_that_exists_under_names_of_the_platforms_own(
         assert inputs["addressPrefix"] == prefix
     (route,) = spoke.one("mlops-network-routes").inputs["routes"]
     assert route["nextHopIpAddress"] == "10.100.0.4"
+
+
+def test_what_is_in_another_subscription_is_made_through_a_provider_of_its_own(monkeypatch):
+    monkeypatch.setattr(network, "subscription", lambda: "99999999-0000-4000-8000-000000000000")
+    recording = dev(
+        mode="private",
+        addressSpace="10.20.64.0/20",
+        existing={"network": f"{NETWORKS}/spoke"},
+        dns={"zones": "policy"},
+    )
+    (provider,) = recording.of("pulumi:providers:azure-native")
+    assert provider.inputs["subscriptionId"] == "00000000-1111-4222-8333-444444444444"
+    assert provider.inputs["environment"] == "public"
+    assert provider.name in recording.one("mlops-network-endpoints").provider
+    assert not recording.one("mlops-network-endpoints-rules").provider
 
 
 def test_records_are_written_into_a_hubs_zones(spoke):

@@ -31,6 +31,18 @@ def told(file, text, lock=None):
     return str(caught.value).splitlines()
 
 
+def test_workspaces_share_a_network_that_exists_each_with_a_range_of_its_own(file):
+    spoke = "/subscriptions/10ca1000-0000-4000-8000-000000000001/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/spoke"
+    file.write_text(
+        "defaults:\n  location: westeurope\n  owner: us\n  costCenter: none\n  registry: {sku: Premium}\n"
+        f"  network: {{mode: private, existing: {{network: {spoke}}}, dns: {{zones: policy}}}}\n"
+        "addressSpace: 10.64.0.0/16\nsize: /22\nworkspaces: {aa: , bb: }\n"
+    )
+    decided = plans.plan(file)
+    ranges = [decided.stack_config(name, "mlops")["mlops:network"]["addressSpace"] for name in decided.names]
+    assert ranges == ["10.64.0.0/22", "10.64.4.0/22"]
+
+
 def test_the_example_is_a_fleet(tmp_path):
     file = tmp_path / "fleet.yaml"
     file.write_text(EXAMPLE.read_text())
