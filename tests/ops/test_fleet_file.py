@@ -58,8 +58,8 @@ def test_the_example_is_a_fleet(tmp_path):
     assert vision["mlops:owner"] == "vision-team"
     assert vision["mlops:location"] == "westeurope"
     assert vision["mlops:network"] == {"addressSpace": "10.64.16.0/22"}
-    # Sections are laid over the defaults key by key.
-    assert vision["mlops:compute"].keys() == {"cpu", "gpu"}
+    # Sections are laid over the defaults key by key, lists as a whole.
+    assert [one["name"] for one in vision["mlops:compute"]["clusters"]] == ["cpu-cluster", "gpu-cluster"]
     assert decided.stack_config("flights", "mlops")["mlops:models"] == ["flight_delay"]
 
 
