@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from local.azure import tag
 from local.azure.arm_rule import Rules, busy, no_group
 from local.azure.errors import ArmError, bad_request, conflict, not_found, unsupported
 from local.azure.managed_identity import filled
@@ -215,6 +216,7 @@ class Arm:
             if key not in ("id", "name", "type", "systemData", "etag")
         }
         body = self.policies.written(resource_id, body, call.api_version)
+        tag.check(body.get("tags"))
         if kind.prepare is not None:
             body = kind.prepare(self._azure, resource_id, body, old)
         if (identity := filled(self._azure, body.get("identity"), old)) is not None:

@@ -55,19 +55,43 @@ def _tags(body: Any) -> Json:
 
 
 def _checked(tags: Json) -> Json:
+    check(tags)
+    if wrong := next((name for name, value in tags.items() if not isinstance(value, str)), None):
+        raise bad_request(f"The value of the tag '{wrong}' is no text.", code="InvalidTagValue")
+    return tags
+
+
+def check(tags: Any) -> None:
+    """Refuses tags that no scope and no resource can have: too many, too long, or with reserved characters.
+
+    Raises:
+        ArmError: 400.
+    """
+    if not isinstance(tags, dict):
+        return
     if len(tags) > _LIMIT:
         raise bad_request(
             f"There are {len(tags)} tags; a scope has {_LIMIT} at most.", code="InvalidTagCount"
         )
     for name, value in tags.items():
-        if not 0 < len(name) <= _NAME_LIMIT or set(name) & set("<>%&\\?/"):
-            raise bad_request(f"The tag name '{name}' is invalid.", code="InvalidTagName")
-        if not isinstance(value, str) or len(value) > _VALUE_LIMIT:
+        if not 0 < len(name) <= _NAME_LIMIT:
             raise bad_request(
-                f"The value of the tag '{name}' is no text of {_VALUE_LIMIT} characters at most.",
-                code="InvalidTagValue",
+                f"Tag key too large. Following tag name '{name}' exceeded the maximum length. Maximum allowed length for tag "
+                f"name - '{_NAME_LIMIT}' characters.",
+                code="InvalidTagName",
             )
-    return tags
+        # Azure's own tags name resources.
+        if set(name) & set("<>%&\\?/") and not name.lower().startswith(("hidden-", "link:")):
+            raise bad_request(
+                f"The tag names '{name}' have reserved characters '<,>,%,&,\\,?,/' or control characters.",
+                code="InvalidTagNameCharacters",
+            )
+        if isinstance(value, str) and len(value) > _VALUE_LIMIT:
+            raise bad_request(
+                f"Tag value too large. Following tag value '{value}' exceeded the maximum length. Maximum allowed length for "
+                f"tag value - '{_VALUE_LIMIT}' characters.",
+                code="InvalidTagValueLength",
+            )
 
 
 def _scope(azure: Azure, call: Call) -> Record:

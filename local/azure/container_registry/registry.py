@@ -74,6 +74,7 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
             f"Disabling public network access is not supported for the SKU {sku}; the registry must be Premium.",
             code="DisablingPublicNetworkAccessNotSupported",
         )
+    _check_premium(given, sku)
     before: Json = old.body["properties"] if old is not None else {}
     properties = {
         "adminUserEnabled": False,
@@ -99,6 +100,21 @@ def _prepare(azure: Azure, resource_id: ResourceId, body: Json, old: Record | No
         "tags": body.get("tags") or {},
         "properties": properties,
     }
+
+
+def _check_premium(given: Json, sku: str) -> None:
+    """Refuses what only a Premium registry has (Microsoft Learn, "Azure Container Registry service tiers")."""
+    rules: Json = given.get("networkRuleSet") or {}
+    wanted = {
+        "A firewall (networkRuleSet)": rules.get("defaultAction") == "Deny" or bool(rules.get("ipRules")),
+        "A dedicated data endpoint": bool(given.get("dataEndpointEnabled")),
+    }
+    for what, asked in wanted.items():
+        if asked and sku != "Premium":
+            raise bad_request(
+                f"{what} is not supported for the SKU {sku}; the registry must be Premium.",
+                code="SkuNotSupported",
+            )
 
 
 def _policies(azure: Azure, given: Json | None, before: Json | None) -> Json:
