@@ -36,12 +36,11 @@ _KINDS = {"secrets": "Secret", "keys": "Key", "certificates": "Certificate"}
 def sinks(azure: Azure, resource: str, category: str) -> list[str]:
     """The ids of the Log Analytics workspaces that a category of a resource's logs goes to."""
     found: list[str] = []
-    own = f"{resource}/providers/{TYPE}/".lower()
-    for setting in azure.store.below(resource, TYPE):
+    # What is below the settings' own path, by the database's key: this is asked at every write.
+    for setting in azure.store.below(f"{resource}/providers/{TYPE}"):
         properties: Json = setting.body["properties"]
         workspace = str(properties.get("workspaceId") or "")
-        same = setting.id.lower().startswith(own)
-        if same and workspace and any(_takes(one, category) for one in properties.get("logs") or []):
+        if workspace and any(_takes(one, category) for one in properties.get("logs") or []):
             found.append(workspace)
     return found
 
