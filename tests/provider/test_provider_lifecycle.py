@@ -19,7 +19,7 @@ from pulumi.runtime.proto import provider_pb2
 from local.provider.configuration import Configuration
 from local.provider.facts import Facts
 from local.provider.function import Functions
-from local.provider.properties import from_struct, plain, to_struct
+from local.provider.properties import UNKNOWN, from_struct, plain, to_struct
 from local.provider.resource import Resources
 from local.provider.servicer import Servicer
 from local.settings import REPOSITORY, TENANT_ID
@@ -111,6 +111,8 @@ class Life:
         self.expect(
             set(made.outputs) <= set(known), f"{urn}: a preview has no {set(made.outputs) - set(known)}"
         )
+        wrong = mistaken({key: value for key, value in known.items() if key != "name"}, made.outputs)
+        self.expect(not wrong, f"{urn}: a preview was wrong about {wrong}")
         if FACTS.resource(f"azure-native:{row.token}").singleton is None:
             with pytest.raises(RefusedError, match="cannot create already existing resource"):
                 await self.call("Create", urn=urn, properties=inputs)
@@ -195,6 +197,21 @@ def what_programs_read(made: dict[str, Made]) -> None:
     assert outputs["acr"]["loginServer"]
     [connection] = outputs["privateendpoint"]["privateLinkServiceConnections"]
     assert connection["privateLinkServiceConnectionState"]["status"] == "Approved"
+
+
+def mistaken(known: Any, found: Any, at: str = "") -> list[str]:
+    """Where what a preview said isn't what was made; what it didn't know, and what no answer has, may be anything."""
+    known = plain(known)
+    if known is UNKNOWN:
+        return []
+    if isinstance(known, dict):
+        members = found if isinstance(found, dict) else {}
+        kept = {key: value for key, value in known.items() if key not in WRITE_ONLY}
+        return [p for key, value in kept.items() for p in mistaken(value, members.get(key), f"{at}.{key}")]
+    if isinstance(known, list) and isinstance(found, list) and len(known) == len(found):
+        pairs = enumerate(zip(known, found, strict=True))
+        return [p for index, (a, b) in pairs for p in mistaken(a, b, f"{at}[{index}]")]
+    return [] if known == found else [f"{at}: {known!r} for {found!r}"]
 
 
 def missing(given: Any, found: Any, at: str = "") -> list[str]:
