@@ -136,8 +136,9 @@ def _published(library: Library, token: Token, hint: str, version: str) -> Resou
     choices = library.resource_types(namespace, version)
     fitting = [c for c in choices if _fits(token.name, c.name)]
     if len(fitting) != 1:
-        known = ", ".join(sorted(c.name for c in fitting or choices)) or f"nothing in {namespace}@{version}"
-        raise UnknownArmTypeError(f"{token.text}: write {token.text}=ARM, with its type; there are {known}")
+        known = ", ".join(sorted(c.name for c in fitting or choices))
+        which = f"published are {known}" if known else f"nothing is published of {namespace}@{version}"
+        raise UnknownArmTypeError(f"{token.text}: write {token.text}=ARM, with its type; {which}")
     return fitting[0]
 
 
