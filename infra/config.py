@@ -29,6 +29,7 @@ from infra.data.feature_store_config import FeatureStoreConfig
 from infra.data.shared_registry import SharedRegistryConfig
 from infra.events.retraining import RetrainingConfig
 from infra.events.target import EventsConfig, unreachable
+from infra.governance.config import GovernanceConfig, governance_mistakes
 from infra.network.config import NetworkConfig, network_mistakes
 from infra.observability import budget, contact
 from infra.observability.budget import BudgetConfig  # noqa: TC001 (pydantic reads it)
@@ -136,6 +137,7 @@ class StackConfig(Section):
         breaks="it decides whether somebody is told before the stack costs too much",
         write="a mapping with an amount, or leave the key out",
     )
+    governance: GovernanceConfig = GovernanceConfig()
     endpoint_auth: EndpointAuth | None = setting(
         None,
         breaks="it decides how callers of all online endpoints of this stack sign in",
@@ -277,6 +279,7 @@ def _mistakes(config: StackConfig) -> list[str]:
     )
     found += budget.mistakes(config.budget, config.all_tags, told=config.alerts.anybody)
     found += shared_registry.mistakes(config.shared_registry, location=config.location)
+    found += governance_mistakes(config.governance)
     found += features.mistakes(config.feature_store, private=config.network.mode == "private")
     found += data.mistakes(config.data, redundancy=config.storage.redundancy)
     found += compute.mistakes(config.compute, config.network.mode)

@@ -45,6 +45,7 @@ class Platform(pulumi.ComponentResource):
     suffix: pulumi.Output[str]
     location: pulumi.Output[str]
     resource_group_name: pulumi.Output[str]
+    resource_group_id: pulumi.Output[str]
     workspace_name: pulumi.Output[str]
     workspace_id: pulumi.Output[str]
     cpu_compute_name: pulumi.Output[str]
@@ -66,6 +67,7 @@ class Platform(pulumi.ComponentResource):
     lake_id: pulumi.Output[str]
     vault_id: pulumi.Output[str]
     shared_registry_name: pulumi.Output[str] | None
+    holding_data: dict[str, pulumi.Output[str]]  #: ids of what can't be made again from the program
     scope: Scope
     data: Data
     delivery: (
@@ -103,6 +105,14 @@ class Platform(pulumi.ComponentResource):
         self.suffix = ground.suffix
         self.location = pulumi.Output.from_input(config.location)
         self.resource_group_name = ground.resource_group_name
+        self.resource_group_id = ground.resource_group_id
+        self.holding_data = {
+            "storage": foundation.storage.account_id,
+            "lake": foundation.storage.lake_id,
+            "vault": foundation.vault.id,
+            "registry": foundation.registry.id,
+            "log-analytics": foundation.observability.log_analytics_id,
+        }
         self.workspace_name = foundation.for_deployers(centre.name)
         self.workspace_id = centre.id
         self.cpu_compute_name = compute.cpu_cluster_name

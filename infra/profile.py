@@ -49,6 +49,8 @@ PROFILES: Mapping[Profile, Mapping[str, Any]] = {
         "registry.sku": "Premium",
         "observability.retentionDays": 90,
         "observability.diagnostics": True,
+        "governance.locks": True,
+        "governance.policies": "deny",
         "endpointAuth": "aad_token",
         "compute.clusters": _clusters(cpu=8, gpu=4),
     },

@@ -17,6 +17,7 @@ from infra.events.logic_app import LogicAppInputs
 from infra.events.retraining import Retraining
 from infra.observability.dashboard import Dashboard
 from infra.observability.endpoint_alert import EndpointAlerts
+from infra.phase.governing import compose_governing
 from infra.platform import DataAsset, Platform
 from ml import spec as model_spec
 from ml.served_model import PlatformInputs, ServedModel
@@ -96,39 +97,47 @@ def main() -> None:
         for model, spec in specs.items()
     }
 
+    made: list[pulumi.Resource] = list(served.values())
+
     if config.retraining.start != "none":
         loop = LogicAppInputs(
             **{field.name: getattr(platform, field.name) for field in dataclasses.fields(LogicAppInputs)}
         )
         for model, spec in specs.items():
-            Retraining(
-                f"{spec.name}-retraining",
-                config.retraining,
-                config.retraining.start,
-                platform=loop,
-                model=spec.name,
-                monitor=served[model].monitor_name,
-                schedule=served[model].retraining_schedule_name,
-                cool_down_hours=(spec.retraining or NO_RETRAINING).cool_down_hours,
-                opts=platform.observed,
+            made.append(
+                Retraining(
+                    f"{spec.name}-retraining",
+                    config.retraining,
+                    config.retraining.start,
+                    platform=loop,
+                    model=spec.name,
+                    monitor=served[model].monitor_name,
+                    schedule=served[model].retraining_schedule_name,
+                    cool_down_hours=(spec.retraining or NO_RETRAINING).cool_down_hours,
+                    opts=platform.observed,
+                )
             )
 
     if platform.watch is not None:
         for model, spec in specs.items():
-            EndpointAlerts(
-                f"{spec.name}-alerts",
-                config.alerts.endpoint,
-                watch=platform.watch,
-                model=spec.name,
-                endpoint=served[model].endpoint_name,
-                deployment=served[model].deployment_name,
+            made.append(
+                EndpointAlerts(
+                    f"{spec.name}-alerts",
+                    config.alerts.endpoint,
+                    watch=platform.watch,
+                    model=spec.name,
+                    endpoint=served[model].endpoint_name,
+                    deployment=served[model].deployment_name,
+                )
             )
     if config.observability.dashboard:
-        Dashboard(
-            f"{config.project}-overview",
-            scope=platform.scope,
-            workspace_id=platform.workspace_id,
-            endpoints={spec.name: served[model].endpoint_name for model, spec in specs.items()},
+        made.append(
+            Dashboard(
+                f"{config.project}-overview",
+                scope=platform.scope,
+                workspace_id=platform.workspace_id,
+                endpoints={spec.name: served[model].endpoint_name for model, spec in specs.items()},
+            )
         )
 
     platform.diagnose(
@@ -140,6 +149,7 @@ def main() -> None:
             for model, spec in specs.items()
         },
     )
+    compose_governing(platform, config, made, [without_api_versions])
 
     pulumi.export("resourceGroup", platform.resource_group_name)
     pulumi.export("workspace", platform.workspace_name)

@@ -31,6 +31,8 @@ def check(resources: Sequence[Resource], _settings: Mapping[str, Any]) -> Iterat
 RULE = StackRule(
     name="diagnostic-settings",
     title="Diagnostic settings",
+    category="governance",
+    controls=("LT-3", "CIS 5.4"),
     reason="Without them nobody can say afterwards who read which data or changed what.",
     fix="Write `mlops:observability: {diagnostics: true}`.",
     link="https://learn.microsoft.com/azure/machine-learning/monitor-azure-machine-learning",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from pulumi_policy import (
@@ -53,17 +53,43 @@ def _policy(rule: ResourceRule | StackRule) -> Policy:
         else None,
     }
     if isinstance(rule, ResourceRule):
-        return ResourceValidationPolicy(validate=_of_resource(rule), **given)
+        remediate = None if rule.remedy is None else _remediation(rule, rule.remedy)
+        return ResourceValidationPolicy(validate=_of_resource(rule), remediate=remediate, **given)
     return StackValidationPolicy(validate=_of_stack(rule), **given)
 
 
 def _of_resource(rule: ResourceRule) -> Any:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        resource = Resource(args.resource_type, args.name, args.urn, plain(args.props))
+        resource = _asked(args)
         for failure in rule.check(resource, rule.configured(args.get_config())):
             report(_message(rule, failure), None)
 
     return validate
+
+
+def _remediation(rule: ResourceRule, remedy: Callable[[Resource], Mapping[str, Any]]) -> Any:
+    def remediate(args: ResourceValidationArgs) -> Mapping[str, Any] | None:
+        resource = _asked(args)
+        if not any(rule.check(resource, rule.configured(args.get_config()))):
+            return None
+        # Into what Pulumi handed over: values that aren't known or are secret stay as they are.
+        for path, value in remedy(resource).items():
+            *outer, last = path.split(".")
+            within: Any = args.props
+            for key in outer:
+                if key not in within:
+                    within[key] = {}
+                within = within[key]
+            within[last] = value
+        return args.props
+
+    return remediate
+
+
+def _asked(args: ResourceValidationArgs) -> Resource:
+    return Resource(
+        args.resource_type, args.name, args.urn, plain(args.props), protect=bool(args.opts.protect)
+    )
 
 
 def _of_stack(rule: StackRule) -> Any:
@@ -80,7 +106,7 @@ def _resource(one: PolicyResource) -> Resource:
         key: frozenset(resource.urn for resource in resources)
         for key, resources in one.property_dependencies.items()
     }
-    return Resource(one.resource_type, one.name, one.urn, plain(one.props), uses)
+    return Resource(one.resource_type, one.name, one.urn, plain(one.props), uses, bool(one.opts.protect))
 
 
 def _message(rule: ResourceRule | StackRule, failure: str) -> str:

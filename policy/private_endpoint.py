@@ -45,6 +45,8 @@ def _leads_to(endpoint: Resource, target: Resource, group: str) -> bool:
 RULE = StackRule(
     name="private-endpoints",
     title="Private endpoints",
+    category="network",
+    controls=("NS-2", "CIS 3.10", "CIS 8.7"),
     reason="Without one, the resource is reached over the internet, or not at all once that is closed.",
     fix="Write `mlops:network: {mode: private, addressSpace: 10.0.0.0/16}`; the platform makes them.",
     link="https://learn.microsoft.com/azure/machine-learning/how-to-configure-private-link",

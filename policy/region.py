@@ -31,6 +31,8 @@ def _short(region: str) -> str:
 RULE = ResourceRule(
     name="regions",
     title="Regions",
+    category="governance",
+    production={"allowed": ["westeurope", "northeurope"]},
     reason="Data that leaves the agreed regions may break the law or a contract, and moving it back means a new platform.",
     fix="Write an allowed region in `mlops:location`, or add yours to `allowed` of this policy in policy/prod.json.",
     link="https://learn.microsoft.com/azure/governance/policy/samples/built-in-policies#general",

@@ -1,4 +1,4 @@
-"""What a policy is: a rule with its reason, its fix and a check. Pure.
+"""What a policy is: a rule with its reason, its fix, a check and perhaps a remedy. Pure.
 
 In a preview some values aren't known yet: they are ``UNKNOWN``, and no check accuses a resource of one.
 """
@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-Severity = Literal["medium", "high", "critical"]
+Severity = Literal["low", "medium", "high", "critical"]
+Category = Literal["network", "identity", "data", "compute", "serving", "governance", "cost"]
+#: What a violation does: it is told, or it stops the run.
+Level = Literal["advisory", "mandatory"]
+Environment = Literal["dev", "prod"]
 
 
 class Unknown:
@@ -38,6 +42,7 @@ class Resource:
     urn: str
     props: Mapping[str, Any]
     uses: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    protect: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,9 @@ class Rule:
     """What all policies have.
 
     ``reason`` says what goes wrong without it, ``fix`` what to write in the stack's file, ``settings`` are JSON schemas
-    of what a configuration file may change, each with a default.
+    of what a configuration file may change, each with a default. ``controls`` are the recommendations it serves: of the
+    Microsoft cloud security benchmark v1 (``NS-2``) and the CIS Microsoft Azure Foundations Benchmark 2.0.0 (``CIS 3.8``).
+    ``levels`` and ``production`` are what the configuration files in ``policy/`` say of it.
     """
 
     name: str
@@ -53,8 +60,15 @@ class Rule:
     reason: str
     fix: str
     link: str
+    category: Category
+    controls: tuple[str, ...] = ()
     severity: Severity = "high"
+    levels: Mapping[Environment, Level] = field(
+        default_factory=lambda: MappingProxyType({"dev": "advisory", "prod": "mandatory"})
+    )
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+    #: settings that production has and the defaults don't
+    production: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def configured(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
         """The settings: as given, else by default."""
@@ -63,9 +77,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class ResourceRule(Rule):
-    """A policy of single resources; ``check`` says what is wrong with one, a phrase for each thing."""
+    """A policy of single resources; ``check`` says what is wrong with one, a phrase for each thing.
+
+    ``remedy`` gives the values to set instead, by path, where that can't break anything; with the enforcement level
+    ``remediate`` Pulumi sets them, as if the program had.
+    """
 
     check: Callable[[Resource, Mapping[str, Any]], Iterable[str]] = lambda _resource, _settings: ()
+    remedy: Callable[[Resource], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +114,46 @@ class Demand:
             return None
         wanted = " or ".join(_json(one) for one in self.allowed)
         return f"{self.path} {'is not set' if value is None else f'is {_json(value)}'}; it must be {wanted}"
+
+
+def remedying(*demands: Demand) -> Callable[[Resource], dict[str, Any]]:
+    """The remedy of these demands: the first allowed value where one fails."""
+
+    def remedy(resource: Resource) -> dict[str, Any]:
+        return {
+            demand.path: demand.allowed[0]
+            for demand in demands
+            if demand.type == resource.type and demand.failure(resource) is not None
+        }
+
+    return remedy
+
+
+def rule_of(
+    name: str,
+    title: str,
+    category: Category,
+    *demands: Demand,
+    controls: tuple[str, ...] = (),
+    severity: Severity = "high",
+    safe: bool = False,
+    reason: str,
+    fix: str,
+    link: str,
+) -> ResourceRule:
+    """A policy that is nothing but demands; ``safe``: setting what is asked for can't break anything."""
+    return ResourceRule(
+        name=name,
+        title=title,
+        reason=reason,
+        fix=fix,
+        link=link,
+        category=category,
+        controls=controls,
+        severity=severity,
+        check=demanding(*demands),
+        remedy=remedying(*demands) if safe else None,
+    )
 
 
 def demanding(*demands: Demand) -> Callable[[Resource, Mapping[str, Any]], Iterator[str]]:

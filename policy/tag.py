@@ -56,6 +56,9 @@ def check(resource: Resource, settings: Mapping[str, Any]) -> Iterator[str]:
 RULE = ResourceRule(
     name="tags",
     title="Tags",
+    category="governance",
+    controls=("AM-1",),
+    production={"required": ["project", "environment", "owner", "cost-center"]},
     reason="Without them nobody can say whose a resource is, nor whose costs they are.",
     fix="Write `mlops:environment`, `mlops:owner` and `mlops:costCenter`; further tags go under `mlops:tags`.",
     link="https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources",

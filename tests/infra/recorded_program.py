@@ -145,6 +145,16 @@ NAMED = {
         "roleAssignmentName",
         r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     ),
+    "azure-native:authorization:PolicyAssignment": (
+        "Microsoft.Authorization/policyAssignments",
+        "policyAssignmentName",
+        r"[^<>*%&:?.+/]{1,63}[^<>*%&:?.+/ ]",
+    ),
+    "azure-native:authorization:ManagementLockByScope": (
+        "Microsoft.Authorization/locks",
+        "lockName",
+        r"[^<>%&:\\?/]{1,90}",
+    ),
     "azure-native:authorization:RoleDefinition": (
         "Microsoft.Authorization/roleDefinitions",
         "roleDefinitionId",

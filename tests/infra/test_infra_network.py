@@ -1,14 +1,10 @@
 """Production's private network, and its policies, as the program asks for it."""
 
-import json
-
 import pytest
-from recorded_program import REPOSITORY, run
+from recorded_program import run
 
 from infra.cloud import PUBLIC
 from infra.network.rule import COMPUTE_RULES, ENDPOINT_RULES
-from policy import checklist
-from policy.rule import Resource, ResourceRule
 
 
 @pytest.fixture(scope="module")
@@ -154,40 +150,6 @@ def test_productions_endpoints_are_closed_and_nobody_has_a_key(prod, dev):
     assert prod.one("flight-delay-deployment").inputs["public_egress"] is False
     open_one = dev.one("flight-delay-endpoint").inputs
     assert (open_one["auth"], open_one["public_access"]) == ("key", True)
-
-
-def violations(recording, level):
-    """The names of the policies that a program breaks, each with the resources, as a configuration file sets them."""
-    settings = json.loads((REPOSITORY / "policy" / f"{level}.json").read_text())
-    resources = [Resource(r.type, r.name, r.urn, r.inputs, r.uses) for r in recording.resources]
-    found = {}
-    for rule in checklist.RULES:
-        configured = rule.configured(settings.get(rule.name))
-        if isinstance(rule, ResourceRule):
-            accused = {one.name for one in resources for _ in rule.check(one, configured)}
-        else:
-            accused = {one.name for one, _ in rule.check(resources, configured)}
-        if accused:
-            found[rule.name] = accused
-    return found
-
-
-def test_production_with_its_model_breaks_none_of_its_policies(prod):
-    assert violations(prod, "prod") == {}
-
-
-def test_development_breaks_what_only_production_needs(dev):
-    found = violations(dev, "dev")
-    assert found.keys() == {
-        "public-access",
-        "private-endpoints",
-        "local-authentication",
-        "purge-protection",
-        "diagnostic-settings",
-        "endpoint-authentication",
-    }
-    assert found["endpoint-authentication"] == {"flight-delay-endpoint"}
-    assert found["local-authentication"] == {"mlops-storage-account", "mlops-storage-lake"}
 
 
 @pytest.mark.parametrize("rules", [ENDPOINT_RULES, COMPUTE_RULES])

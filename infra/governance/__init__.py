@@ -1,0 +1,1 @@
+"""What keeps a platform as it was meant to be: Azure Policy assignments, and locks on what holds data."""
