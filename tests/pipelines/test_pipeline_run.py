@@ -19,6 +19,8 @@ import yaml
 from forge_server import TOKEN, Forge, running_forge
 from pipeline import REPOSITORY, Step, load, steps
 
+from local.azure import identity as entra
+from local.azure.access import federation
 from local.stack import clean_environment
 
 if TYPE_CHECKING:
@@ -42,15 +44,25 @@ class Checkout:
     root: Path
     environ: dict[str, str]
 
-    def run(self, step: Step, *, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Runs a step as GitHub does; expressions that are left in its variables are those of the forge."""
+    def run(
+        self, step: Step, *, check: bool = True, secret: bool = True, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a step as GitHub does; expressions that are left in its variables are those of the forge.
+
+        ``secret``: whether the owner's secret is there; else ``variables`` say how to sign in.
+        """
+        ours = {
+            name: value
+            for name, value in self.environ.items()
+            if secret or name not in ("AZURE_CLIENT_SECRET", "ARM_CLIENT_SECRET")
+        }
         given = {
             name: value for name, value in step.env.items() if "${{" not in value and name != "ARM_USE_OIDC"
         }
         result = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step.script],
             cwd=self.root,
-            env={**self.environ, **given, **variables},
+            env={**ours, **given, **variables},
             capture_output=True,
             text=True,
             check=False,
@@ -84,7 +96,17 @@ def checkout(local_azure: LocalAzure, tmp_path_factory: pytest.TempPathFactory) 
         change=lambda document: document.update(retraining={"parameters": {"scale": 3}}),
     )
     local = yaml.safe_load((REPOSITORY / "Pulumi.local.yaml").read_text())["config"]
-    settings = {**local, "mlops:environment": "dev", "mlops:models": ["tiny"]}
+    access = local["mlops:access"]
+    delivering = {
+        "table": [*access["table"], {"who": "delivery", "role": "job submitter"}],
+        "delivery": {"github": [{"repository": "acme/models", "environment": "dev"}]},
+    }
+    settings = {
+        **local,
+        "mlops:environment": "dev",
+        "mlops:models": ["tiny"],
+        "mlops:access": {**access, **delivering},
+    }
     (root / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": settings}))
     state = root.parent / "state"
     state.mkdir()
@@ -167,10 +189,25 @@ def test_a_preview_that_fails_says_so_where_the_last_one_stood(
     assert "mlops:location" in forge.comments[0]["body"]
 
 
+@pytest.fixture
+def delivery(checkout: Checkout, local_azure: LocalAzure, tmp_path: Path) -> dict[str, str]:
+    """What `azure/login` leaves behind for the identity for delivery: its ids, and a token of the forge."""
+    outputs = checkout.run(Step("guide", "Outputs", "pulumi stack output --json --stack dev")).stdout
+    signed_in = json.loads(outputs)["delivery"]
+    issuer, subject = "https://token.actions.githubusercontent.com", "repo:acme/models:environment:dev"
+    token = tmp_path / "token"
+    token.write_text(federation.assertion(entra.load(local_azure.dir.identity), issuer, subject))
+    return {
+        "AZURE_CLIENT_ID": signed_in["clientId"],
+        "AZURE_TENANT_ID": signed_in["tenantId"],
+        "AZURE_FEDERATED_TOKEN_FILE": str(token),
+    }
+
+
 def test_a_breach_retrains_the_model_and_the_next_preview_says_that_its_version_goes_out(
-    checkout: Checkout, pull_request: dict[str, str], forge: Forge
+    checkout: Checkout, pull_request: dict[str, str], forge: Forge, delivery: dict[str, str]
 ) -> None:
-    retrain = checkout.run(step_of("retrain", "Retrain"), STACK="dev", MODEL="tiny")
+    retrain = checkout.run(step_of("retrain", "Retrain"), secret=False, STACK="dev", MODEL="tiny", **delivery)
     job = re.search(r"Job (tiny-\w{12}-1): passed without a champion", retrain.stdout)
     assert job, retrain.stdout
     again = checkout.run(step_of("retrain", "Retrain"), STACK="dev", MODEL="tiny")
