@@ -22,7 +22,7 @@ from local.azure.access import instance_identity
 from local.azure.arm import HOST as ARM
 from local.azure.errors import ArmError, unsupported
 from local.azure.fault import Fault
-from local.azure.logs import sink
+from local.azure.logs import sink, storage_log
 from local.azure.machine_learning import registry_discovery
 from local.azure.resource_type import Answer, Call
 from local.azure.storage_data import failure as storage_failure
@@ -83,7 +83,12 @@ class Gateway:
         if self._storage.serves(host):
             if met is not None and refused:
                 return storage_failure(request, self._faults.refusal(*met, storage=True))
-            return await self._storage.handle(request, host, vantage, lost=lost)
+            response = await self._storage.handle(request, host, vantage, lost=lost)
+            asked = (request.method, request.path, request.query, request.headers)
+            storage_log.answered(
+                self._azure, host, asked, (response.status, response.headers.get("x-ms-error-code", ""))
+            )
+            return response
         call = replace(await self._read(request, host), vantage=vantage)
         if met is not None and refused:
             error = self._faults.refusal(*met, storage=False)

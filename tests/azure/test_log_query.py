@@ -79,7 +79,7 @@ def test_queries_find_what_kustos_find(text: str, found: list[list[Any]] | None)
         ("AmlRunStatusChangedEvent | where Nothing == 1", 400, "Failed to resolve column or scalar expression named 'Nothing'"),
         ("AmlRunStatusChangedEvent | where", 400, "SYN0002"),
         ("Own_CL | take 1", 400, "Failed to resolve table or column expression named 'Own_CL'"),
-        ("StorageBlobLogs | take 1", 501, "The table 'StorageBlobLogs'"),
+        ("StorageQueueLogs | take 1", 501, "The table 'StorageQueueLogs'"),
         ("union AzureActivity, AzureDiagnostics", 501, "'union' as the beginning of a query"),
         ("AzureActivity | join (AzureDiagnostics) on CorrelationId", 501, "The operator 'join'"),
         ("AzureActivity | where hash(Caller) == 1", 501, "The function 'hash'"),
@@ -208,6 +208,30 @@ def test_the_subscriptions_activity_and_refused_secrets_are_logged(
     assert found(local_azure, logs[1], questions.DENIED_SECRETS) == []
 
 
+def test_blobs_that_an_account_refuses_are_logged(local_azure: LocalAzure, logs: tuple[str, str]) -> None:
+    account = f"{local_azure.group()}/providers/Microsoft.Storage/storageAccounts/{unique('st')}"
+    properties = {"publicNetworkAccess": "Disabled"}
+    body = {
+        "location": "westeurope",
+        "kind": "StorageV2",
+        "sku": {"name": "Standard_LRS"},
+        "properties": properties,
+    }
+    local_azure.put(account, body, api_version="2024-01-01")
+    send(local_azure, f"{account}/blobServices/default", logs[0], "StorageRead")
+    token = local_azure.token("https://storage.azure.com/.default")
+    headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2023-11-03"}
+    url = f"https://{account.rsplit('/', 1)[-1]}.blob.core.windows.net/c/secret.txt"
+    assert local_azure.session.get(url, headers=headers, timeout=10).status_code == 403
+    local_azure.session.put(url, headers=headers, data=b"x", timeout=10)
+    (row,) = found(local_azure, logs[1], questions.DENIED_DATA)
+    assert (row["OperationName"], row["StatusText"], row["AccountName"]) == (
+        "GetBlob",
+        "AuthorizationFailure",
+        account.rsplit("/", 1)[-1],
+    )
+
+
 def test_a_failed_job_is_logged_and_the_rule_on_it_tells_the_action_group_and_is_resolved(
     local_azure: LocalAzure,
     logs: tuple[str, str],
@@ -232,7 +256,7 @@ def test_a_failed_job_is_logged_and_the_rule_on_it_tells_the_action_group_and_is
     }  # fmt: skip
     rule = f"{group}/scheduledQueryRules/failed-jobs"
     local_azure.put(rule, {"location": "westeurope", "properties": properties}, api_version=RULE)
-    unfilled = {**properties, "criteria": {"allOf": [{**condition, "query": questions.DENIED_DATA}]}}
+    unfilled = {**properties, "criteria": {"allOf": [{**condition, "query": "StorageQueueLogs | take 1"}]}}
     local_azure.put(f"{rule}-2", {"location": "westeurope", "properties": unfilled}, api_version=RULE)
 
     def check() -> dict[str, Any]:
@@ -242,7 +266,7 @@ def test_a_failed_job_is_logged_and_the_rule_on_it_tells_the_action_group_and_is
 
     first = check()
     assert first["failed-jobs"]["observations"][0]["values"] == {"rows": 0.0}
-    assert "The table 'StorageBlobLogs'" in first["failed-jobs-2"]["reason"]
+    assert "The table 'StorageQueueLogs'" in first["failed-jobs-2"]["reason"]
     job = {
         "jobType": "Pipeline",
         "experimentName": "e",

@@ -1,8 +1,8 @@
 """What resources log goes where their diagnostic settings say: to tables of Log Analytics workspaces.
 
 Scope: the categories ``Administrative`` of the subscription, ``AmlRunStatusChangedEvent`` of workspaces,
-``AmlOnlineEndpointTrafficLog`` of online endpoints and ``AuditEvent`` of vaults, to Log Analytics. Omitted: all other categories,
-metrics, and the other sinks, which get nothing.
+``AmlOnlineEndpointTrafficLog`` of online endpoints, ``AuditEvent`` of vaults and those of blob services (``storage_log``), to Log
+Analytics. Omitted: all other categories, metrics, and the other sinks, which get nothing.
 
 Sources: Microsoft Learn, "Diagnostic settings in Azure Monitor", "Azure Monitor Logs reference", "Azure Key Vault logging".
 """

@@ -46,6 +46,13 @@ TABLES: dict[str, dict[str, str]] = {
         "ResponsePayloadSize": "int",
         "TotalDurationMs": "real",
     },
+    "StorageBlobLogs": {
+        **_COMMON,
+        **_strings(
+            "AccountName Location Protocol OperationName OperationVersion AuthenticationType StatusCode StatusText Uri "
+            "CallerIpAddress CorrelationId UserAgentHeader ServiceType ObjectKey Category RequesterObjectId"
+        ),
+    },
     "AzureDiagnostics": {
         **_COMMON,
         **_strings(
