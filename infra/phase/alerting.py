@@ -1,4 +1,4 @@
-"""Phase 8: who is told of what goes wrong, what it may cost, and what is drawn of it."""
+"""Phase 10: who is told of what goes wrong, what it may cost, and what is drawn of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Phase 6b: the feature store, where a stack has one."""
+"""Phase 7: the feature store, where a stack has one."""
 
 from __future__ import annotations
 

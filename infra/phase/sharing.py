@@ -1,4 +1,4 @@
-"""Phase 6c: the registry that workspaces share models, components and environments through, where a stack has one."""
+"""Phase 8: the registry that workspaces share models, components and environments through, where a stack has one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Phase 7: what happens in the workspace, as messages, and what is kept of it."""
+"""Phase 9: what happens in the workspace, as messages, and what is kept of it."""
 
 from __future__ import annotations
 
