@@ -8,10 +8,14 @@ import os
 import signal
 import sys
 
-import grpc.aio
-from pulumi.runtime.proto import provider_pb2_grpc
+from local.engine.start import prepare
 
-from local.provider.servicer import Servicer
+prepare()  # before anything imports the SDK, half of what starting takes: its stubs are all that is needed
+
+import grpc.aio  # noqa: E402
+from pulumi.runtime.proto import provider_pb2_grpc  # noqa: E402
+
+from local.provider.servicer import Servicer  # noqa: E402
 
 _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 _PARENT_CHECK_SECONDS = 1.0
