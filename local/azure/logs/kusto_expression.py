@@ -8,13 +8,13 @@ Source: Microsoft Learn, "Kusto Query Language", "Scalar data types", "String op
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from local.azure.errors import bad_request, unsupported
+from local.azure.logs.kusto_function import COMPARISONS, FUNCTIONS, TEXTS, text_of, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -134,12 +134,9 @@ class Reader:
 
     def _comparison(self) -> Expression:
         left = self._sum()
-        if self.kind == "op" and self.next in _COMPARISONS:
-            return _compared(_COMPARISONS[self.take()], left, self._sum())
-        if (
-            self.next in ("in", "in~", "!in", "!in~", "between", "!between")
-            or self.next.lstrip("!") in _TEXTS
-        ):
+        if self.kind == "op" and self.next in COMPARISONS:
+            return _compared(COMPARISONS[self.take()], left, self._sum())
+        if self.next in ("in", "in~", "!in", "!in~", "between", "!between") or self.next.lstrip("!") in TEXTS:
             return self._worded(left, self.take().lower())
         return left
 
@@ -152,7 +149,7 @@ class Reader:
             high = self._sum()
             self.need(")")
             found: Expression = _and(
-                _compared(_COMPARISONS[">="], left, low), _compared(_COMPARISONS["<="], left, high)
+                _compared(COMPARISONS[">="], left, low), _compared(COMPARISONS["<="], left, high)
             )
         elif plain in ("in", "in~"):
             self.need("(")
@@ -160,12 +157,12 @@ class Reader:
             while self.met(","):
                 values.append(self._sum())
             self.need(")")
-            same = _COMPARISONS["=~" if plain == "in~" else "=="]
+            same = COMPARISONS["=~" if plain == "in~" else "=="]
             options = [_compared(same, left, value) for value in values]
             found = lambda row: any(option(row) for option in options)  # noqa: E731 (beside its like)
         else:
-            right, test = self._sum(), _TEXTS[plain]
-            found = lambda row: test(_text(left(row)), _text(right(row)))  # noqa: E731
+            right, test = self._sum(), TEXTS[plain]
+            found = lambda row: test(text_of(left(row)), text_of(right(row)))  # noqa: E731
         return (lambda row: not found(row)) if word.startswith("!") else found
 
     def _sum(self) -> Expression:
@@ -235,7 +232,7 @@ class Reader:
             return lambda _row: self.now
         if name == "ago":
             return lambda row: self.now - given[0](row)
-        function = _FUNCTIONS.get(name)
+        function = FUNCTIONS.get(name)
         if function is None:
             raise unsupported(f"The function '{name}' of the Kusto Query Language")
         return lambda row: function(*(one(row) for one in given))
@@ -253,17 +250,6 @@ def literal(kind: str, text: str) -> Any:
     return re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), text[1:-1])
 
 
-def time_of(text: Any) -> datetime | None:
-    """A time of day and year, in UTC."""
-    if isinstance(text, datetime):
-        return text
-    try:
-        when = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
-
-
 def _column(name: str) -> Expression:
     def value(row: Row) -> Any:
         if name not in row:
@@ -279,16 +265,6 @@ def _member(value: Any, key: Any) -> Any:
     if isinstance(value, list) and isinstance(key, int):
         return value[key] if -len(value) <= key < len(value) else None
     return None
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
 def _either(left: Expression, right: Expression) -> Expression:
@@ -342,88 +318,3 @@ def _arithmetic(operator: str, left: Expression, right: Expression) -> Expressio
             raise semantic(f"Operator '{operator}' isn't for such values") from None
 
     return value
-
-
-def _number(value: Any, kind: type) -> Any:
-    try:
-        return None if value is None or value == "" else kind(float(value))
-    except (TypeError, ValueError):
-        return None
-
-
-def floored(value: Any, step: Any) -> Any:
-    """``bin``: the multiple of a step that isn't above a value."""
-    if value is None or step is None:
-        return None
-    if isinstance(value, datetime):
-        since = value - datetime(1970, 1, 1, tzinfo=UTC)
-        return value - since % step
-    return value // step * step
-
-
-def _has(text: str, wanted: str) -> bool:
-    return re.search(rf"(?<![0-9A-Za-z]){re.escape(wanted)}(?![0-9A-Za-z])", text, re.IGNORECASE) is not None
-
-
-def _case(*given: Any) -> Any:
-    pairs = zip(given[:-1:2], given[1::2], strict=True)
-    return next((value for met, value in pairs if met), given[-1])
-
-
-def _same(one: Any, other: Any) -> bool:
-    return bool(one == other)
-
-
-def _json(text: Any) -> Any:
-    if not isinstance(text, str):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": _same,
-    "!=": lambda one, other: not _same(one, other),
-    "=~": lambda one, other: _text(one).lower() == _text(other).lower(),
-    "!~": lambda one, other: _text(one).lower() != _text(other).lower(),
-    "<": lambda one, other: one < other,
-    ">": lambda one, other: one > other,
-    "<=": lambda one, other: one <= other,
-    ">=": lambda one, other: one >= other,
-}
-_TEXTS: dict[str, Callable[[str, str], bool]] = {
-    "contains": lambda text, wanted: wanted.lower() in text.lower(),
-    "contains_cs": lambda text, wanted: wanted in text,
-    "has": _has,
-    "startswith": lambda text, wanted: text.lower().startswith(wanted.lower()),
-    "startswith_cs": str.startswith,
-    "endswith": lambda text, wanted: text.lower().endswith(wanted.lower()),
-    "endswith_cs": str.endswith,
-}
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "not": lambda value: not value,
-    "tostring": _text,
-    "toint": lambda value: _number(value, int),
-    "tolong": lambda value: _number(value, int),
-    "todouble": lambda value: _number(value, float),
-    "toreal": lambda value: _number(value, float),
-    "todatetime": time_of,
-    "tolower": lambda value: _text(value).lower(),
-    "toupper": lambda value: _text(value).upper(),
-    "strlen": lambda value: len(_text(value)),
-    "strcat": lambda *values: "".join(_text(value) for value in values),
-    "isempty": lambda value: _text(value) == "",
-    "isnotempty": lambda value: _text(value) != "",
-    "isnull": lambda value: value is None,
-    "isnotnull": lambda value: value is not None,
-    "iff": lambda met, one, other: one if met else other,
-    "iif": lambda met, one, other: one if met else other,
-    "case": _case,
-    "coalesce": lambda *values: next((value for value in values if value not in (None, "")), None),
-    "bin": floored,
-    "round": lambda value, digits=0: None if value is None else round(float(value), int(digits)),
-    "parse_json": _json,
-    "todynamic": _json,
-}
