@@ -40,7 +40,7 @@ def test_a_step_that_reads_from_a_step_that_is_not_there_is_refused():
         pipeline.order({"a": step(x="${{parent.jobs.missing.outputs.y}}")})
 
 
-@pytest.mark.parametrize("kind", ["sweep", "parallel", "automl", "spark"])
+@pytest.mark.parametrize("kind", ["parallel", "automl", "spark"])
 def test_steps_of_other_types_than_command_are_not_supported(kind: str):
     with pytest.raises(ArmError) as refusal:
         pipeline.order({"a": {"type": kind}})

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from azure.ai.ml import MLClient, command
+from azure.ai.ml import Input, MLClient, Output, command, dsl
 from azure.ai.ml.entities import Environment
 from azure.ai.ml.sweep import BanditPolicy, Choice
 from running_azure import LocalAzure, unique
@@ -207,3 +207,46 @@ def test_a_sweep_keeps_to_its_times(
     assert found.status == "Completed"
     assert {child.status for child in ml_client.jobs.list(parent_job_name=name)} == trials
     assert found.properties["best_child_run_id"] == f"{name}_0"
+
+
+def test_a_sweep_may_be_a_step_of_a_pipeline(ml_client: MLClient, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "trial.py").write_text(TRIAL)
+    trial = command(
+        name="tried",
+        command="python trial.py ${{inputs.rate}} ${{outputs.said}} && echo ${{inputs.mark}} >> ${{outputs.said}}/said.txt",
+        code=tmp_path / "src",
+        environment="azureml:swept:1",
+        inputs={"rate": Input(type="number", default=0), "mark": Input(type="string")},
+        outputs={"said": Output(type="uri_folder")},
+    )
+    reading = command(
+        name="read",
+        command="cat ${{inputs.said}}/said.txt",
+        environment="azureml:swept:1",
+        inputs={"said": Input(type="uri_folder")},
+    )
+
+    @dsl.pipeline(default_compute="serverless")
+    def tuned(mark):
+        swept = trial(rate=Choice([1, 2]), mark=mark).sweep(
+            sampling_algorithm="grid", primary_metric="loss", goal="minimize"
+        )
+        swept.set_limits(max_total_trials=2, max_concurrent_trials=2)
+        reading(said=swept.outputs.said)
+        return {"best": swept.outputs.said}
+
+    name = ml_client.jobs.create_or_update(tuned(mark="chosen"), experiment_name="tuned").name
+    wait, deadline = threading.Event(), time.monotonic() + 60
+    while (status := ml_client.jobs.get(name).status) not in ("Completed", "Failed"):
+        assert time.monotonic() < deadline
+        wait.wait(0.05)
+    steps = {one.display_name: one for one in ml_client.jobs.list(parent_job_name=name)}
+    assert (status, {one.status for one in steps.values()}) == ("Completed", {"Completed"})
+    assert steps["swept"].properties["best_child_run_id"] == f"{steps['swept'].name}_1"
+    assert len(list(ml_client.jobs.list(parent_job_name=steps["swept"].name))) == 2
+    ml_client.jobs.download(name, download_path=tmp_path, output_name="best")
+    assert next((tmp_path / "named-outputs").rglob("said.txt")).read_text() == "2chosen\n"
+    ml_client.jobs.download(steps["read"].name, download_path=tmp_path)
+    log = tmp_path / "artifacts" / "user_logs" / "std_log.txt"
+    assert log.read_text() == "2chosen\n"

@@ -100,13 +100,13 @@ def upstream(step: Json) -> set[str]:
 def order(steps: Mapping[str, Json]) -> TopologicalSorter[str]:
     """The steps in an order in which inputs exist, ready to be walked (``get_ready``, ``done``).
 
-    Refuses (``ArmError``): steps of other types than command and pipeline, unknown steps and outputs, circles.
+    Refuses (``ArmError``): steps of other types than command, pipeline and sweep, unknown steps and outputs, circles.
     """
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for name, step in steps.items():
         check_name(name)
         kind = str(step.get("type", "command"))
-        if kind not in ("command", "pipeline"):
+        if kind not in ("command", "pipeline", "sweep"):
             raise unsupported(f"Pipeline step '{name}' of type '{kind}'")
         before = upstream(step)
         for missing in sorted(before - set(steps)):

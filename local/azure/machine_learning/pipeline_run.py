@@ -1,8 +1,8 @@
 """Runs a pipeline job: each step is a child job of its own; independent steps run side by side.
 
 When a step fails, no other starts, those that run go on to their end, and the pipeline fails with the step's error; with
-``continue_on_step_failure`` what doesn't wait for the step runs, too. A step that is a pipeline component is a pipeline of its own,
-a child of this one. A step that ran before with the same inputs isn't run again
+``continue_on_step_failure`` what doesn't wait for the step runs, too. A step that is a pipeline component, or a sweep, is a job of
+its own with children of its own. A step that ran before with the same inputs isn't run again
 (``step_reuse``): its job shows the earlier run's outputs, logs and metrics.
 """
 
@@ -22,8 +22,11 @@ from local.azure.machine_learning import (
     pipeline,
     run_identity,
     step_reuse,
+    sweep,
+    sweep_step,
 )
 from local.azure.machine_learning.job_state import Job
+from local.azure.machine_learning.sweep_run import SweepRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,7 +117,7 @@ class PipelineRun:
         child = self._child(name, step)
         try:
             component = self._component(name, step)
-            if nested_pipeline.is_pipeline(component):
+            if step.get("type") == "sweep" or nested_pipeline.is_pipeline(component):
                 await self._nested(name, step, component, child)
                 return
             work = self._work(name, step, component, child)
@@ -139,17 +142,27 @@ class PipelineRun:
             raise
 
     async def _nested(self, name: str, step: Json, component: Mapping[str, Any], child: Job) -> None:
-        """Runs a pipeline component; its steps may be reused, each by itself."""
+        """Runs a pipeline component, whose steps may be reused, each by itself; or a sweep, which never is."""
         made = self._step_outputs(child.name, step, component)
         given = {key: one for key, item in (step.get("inputs") or {}).items() if (one := self._passed(item))}
-        child.update(
-            jobType="Pipeline",
-            jobs=component.get("jobs") or {},
-            inputs=nested_pipeline.inputs(f"Pipeline step '{name}'", component, given),
-            outputs=nested_pipeline.outputs(component, made, child.name),
-            settings=self._job.properties.get("settings") or {},
-        )
-        await PipelineRun(child, self._folder / "steps" / name).run()
+        outputs = nested_pipeline.outputs(component, made, child.name)
+        folder = self._folder / "steps" / name
+        if step.get("type") == "sweep":
+            swept = sweep_step.job(name, step, component)
+            sweep.check(swept)
+            known = {**component, "inputs": _without(component.get("inputs") or {}, swept["searchSpace"])}
+            inputs = nested_pipeline.inputs(f"Pipeline step '{name}'", known, given)
+            child.update(**swept, inputs=inputs, outputs=outputs)
+            await SweepRun(child, folder).run()
+        else:
+            child.update(
+                jobType="Pipeline",
+                jobs=component.get("jobs") or {},
+                inputs=nested_pipeline.inputs(f"Pipeline step '{name}'", component, given),
+                outputs=outputs,
+                settings=self._job.properties.get("settings") or {},
+            )
+            await PipelineRun(child, folder).run()
         places = job_run.outputs(child.name, child.properties["outputs"])
         self._made[name] = _Made(child.name, {key: one.uri for key, one in places.items()}, places)
         self._hand_on(step, {key: one.uri for key, one in places.items()})
@@ -252,7 +265,7 @@ class PipelineRun:
         return child
 
     def _component(self, name: str, step: Json) -> Mapping[str, Any]:
-        reference = step.get("componentId")
+        reference = step.get("componentId") or (step.get("trial") or {}).get("componentId")
         if not reference:
             raise bad_request(f"Pipeline step '{name}' names no component.")
         version = self._job.azure.store.get(
@@ -354,3 +367,7 @@ def _shown(outputs: Mapping[str, job_run.Output]) -> Json:
         name: {"jobOutputType": one.type, "mode": "ReadWriteMount", "uri": one.uri}
         for name, one in outputs.items()
     }
+
+
+def _without(given: Mapping[str, Any], names: Mapping[str, Any]) -> Json:
+    return {key: one for key, one in given.items() if key not in names}
