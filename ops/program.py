@@ -65,7 +65,7 @@ def check_loop(config: stack_config.StackConfig, specs: Mapping[str, model_spec.
         if config.retraining.start == "job" and spec.retraining_lineage is None:
             raise pulumi.RunError(
                 f"{pulumi.get_project()}:retraining.start: {config.models_folder}/{model}/model.yaml has no retraining, so a "
-                "breach would start no job; add the section `retraining`, or write none or github"
+                "breach would start no job; add the section `retraining`, or write none, github or azureDevOps"
             )
 
 

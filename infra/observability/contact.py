@@ -6,6 +6,7 @@ Source: Microsoft Learn, "Action groups"; "Common alert schema".
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pulumi
@@ -138,6 +139,11 @@ class AlertsConfig(Section):
 
     @model_validator(mode="after")
     def _somebody(self) -> AlertsConfig:
+        twice = next((one for one, count in Counter(self.emails).items() if count > 1), None)
+        if twice is not None:
+            raise ValueError(
+                f"emails: {twice} is listed twice, and the receivers of an action group need names of their own; list it once"
+            )
         asked = sorted(self.model_fields_set - {"emails", "webhooks", "teams"})
         if asked and not self.anybody:
             key = type(self).model_fields[asked[0]].alias or asked[0]

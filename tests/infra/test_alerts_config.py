@@ -18,6 +18,10 @@ PERCENT = "write a number above 0, up to 100, or leave the key out"
             "ml-team@example.com"),
         ),
         (
+            {"emails": ["ml@example.com", "ml@example.com"]},
+            "mlops:alerts: emails: ml@example.com is listed twice, and the receivers of an action group need names of their own; list it once",
+        ),
+        (
             {"webhooks": ["http://pager.example.com"]},
             ("mlops:alerts.webhooks[0]: Azure calls web hooks over https at public host names only, so nothing would arrive; "
             "write https://HOST/PATH"),

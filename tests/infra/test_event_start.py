@@ -18,6 +18,7 @@ from infra.events.event_workflow import Starter
 from infra.events.purpose import MODEL_REGISTERED, RUN_FAILED
 from infra.events.start import DEVOPS, AzureDevOps, GitHub, Job
 from infra.events.starter import roles
+from infra.observability import teams
 from local.settings import LocalDir
 
 if TYPE_CHECKING:
@@ -80,7 +81,9 @@ def forwarding(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("running_azure._FOREIGN", ("AZURE_", "ARM_", "PULUMI_"))
         there = f"http://127.0.0.1:{forge[0]}"
-        patch.setenv("MLOPS_LOCAL_FORWARD", f"api.github.com={there},dev.azure.com={there}")
+        patch.setenv(
+            "MLOPS_LOCAL_FORWARD", f"api.github.com={there},dev.azure.com={there},teams.example.com={there}"
+        )
         azure = start_local_azure(LocalDir(folder / "local"))
     try:
         yield azure, make_workspace(azure)
@@ -263,3 +266,56 @@ def test_a_failed_run_starts_the_job_of_a_schedule_once_it_is_there(
     assert app.call(event).json() == {"start": "submitted"}
     status, _, job = azure.arm("GET", f"{workspace.id}/jobs/{schedule}-f-1", api_version=ML)
     assert (status, job["properties"]["displayName"]) == (200, f"{schedule}-f-1")
+
+
+def test_an_alert_becomes_a_card_in_the_channel_whose_url_stays_in_the_vault(
+    forwarding: tuple[LocalAzure, Workspace], forge: tuple[int, type[Forge]]
+) -> None:
+    azure, workspace = forwarding
+    group = workspace.group_id
+    vault = f"{group}/providers/Microsoft.KeyVault/vaults/{workspace.vault}"
+    identity = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-teams"
+    made = azure.put(identity, {"location": "westeurope"}, api_version="2023-01-31")
+    azure.assign(vault, "4633458b-17de-408a-b874-0445c86b69e6", made["properties"]["principalId"])
+    secret = f"https://{workspace.vault}.vault.azure.net/secrets/teams-webhook"
+    held = {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}}
+    properties = {"definition": teams.definition(secret, identity)}
+    status, body, path = logic_app.put(azure, group, properties, identity=held)
+    assert status == 201, body
+    app = logic_app.LogicApp(azure, path, teams.TRIGGER)
+    essentials = {
+        "alertRule": "failed-runs", "severity": "Sev2", "monitorCondition": "Fired", "firedDateTime": "2026-01-01T00:00:00Z",
+        "configurationItems": ["mlw"], "description": "A job failed.",
+    }  # fmt: skip
+    alert = {
+        "schemaId": "azureMonitorCommonAlertSchema",
+        "data": {"essentials": essentials, "alertContext": {}},
+    }
+    answer = app.call(alert)
+    assert (answer.status_code, "Get_url NotFound" in answer.json()["teams"]) == (502, True)
+    assert app.ended()["code"] == "NotTold"
+    bearer = {"Authorization": f"Bearer {azure.token('https://vault.azure.net/.default')}"}
+    url = "https://teams.example.com/workflows/invoke?sig=t0psecret"
+    azure.session.put(
+        f"{secret}?api-version=7.4", json={"value": url}, headers=bearer, timeout=30
+    ).raise_for_status()
+    forge[1].status = 202
+    answer = app.call(alert)
+    forge[1].status = 0
+    assert (answer.status_code, answer.json()) == (200, {"teams": "told"})
+    path, _, message = forge[1].received[-1]
+    assert path == "/workflows/invoke?sig=t0psecret"
+    (attachment,) = message["attachments"]
+    title, text, facts = attachment["content"]["body"]
+    assert (attachment["contentType"], title["text"]) == (
+        "application/vnd.microsoft.card.adaptive",
+        "Fired: failed-runs",
+    )
+    assert text["text"] == "A job failed."
+    assert [(one["title"], one["value"]) for one in facts["facts"]] == [
+        ("Severity", "Sev2"),
+        ("Fired", "2026-01-01T00:00:00Z"),
+        ("Resource", "mlw"),
+    ]
+    history = json.dumps([app.actions(run["name"]) for run in app.runs()] + app.runs())
+    assert "t0psecret" not in history
