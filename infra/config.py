@@ -283,7 +283,7 @@ def _mistakes(config: StackConfig) -> list[str]:
     found += features.mistakes(config.feature_store, private=config.network.mode == "private")
     found += data.mistakes(config.data, redundancy=config.storage.redundancy)
     found += compute.mistakes(config.compute, config.network.mode)
-    found += table.mistakes(config.access, config.compute.names)
+    found += table.mistakes(config.access, config.compute.names, shares=config.shared_registry.enabled)
     found += _without_gpus(config)
     own = names.tags(
         project="project", environment="environment", owner="owner", cost_center="costCenter", more={}

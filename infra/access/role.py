@@ -67,7 +67,7 @@ _TARGETS = {
     "KEY_VAULT_": ("vault",),
     "ACR_": ("registry",),
     "AZUREML_COMPUTE_": ("workspace", "compute"),
-    "AZUREML_REGISTRY_": (),
+    "AZUREML_REGISTRY_": ("shared registry",),
     "AZUREML_": ("workspace",),
     "LOG_ANALYTICS_": ("logs",),
     "MANAGED_IDENTITY_": ("identity",),

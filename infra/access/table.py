@@ -12,7 +12,7 @@ from infra.access.custom_role import CustomRole
 from infra.access.delivery import DeliveryConfig  # noqa: TC001 (pydantic reads it)
 from infra.access.grant import IDENTITY_ROLES, Grant, PrincipalType
 from infra.access.identity import NAMED, PURPOSES
-from infra.access.work import TARGETS, WORK, granted, known_role
+from infra.access.work import SHARED_REGISTRY, TARGETS, WORK, granted, known_role
 from infra.section import Section, setting
 
 if TYPE_CHECKING:
@@ -224,10 +224,16 @@ def custom_roles(config: AccessConfig) -> tuple[CustomRole, ...]:
     return tuple(dict.fromkeys(one.role for one in grants(config) if isinstance(one.role, CustomRole)))
 
 
-def mistakes(config: AccessConfig, computes: Iterable[str]) -> list[str]:
-    """What the table says of computes that the stack doesn't have."""
+def mistakes(config: AccessConfig, computes: Iterable[str], *, shares: bool) -> list[str]:
+    """What the table says of computes and a shared registry (``shares``) that the stack doesn't have."""
     known = list(computes)
-    return [
+    shared = [
+        f"access.table[{number}].where: the stack has no shared registry, so nothing would be granted; write "
+        "sharedRegistry: {enabled: true}, or the id of a registry"
+        for number, row in enumerate(config.table)
+        if SHARED_REGISTRY in row.where and not shares
+    ]
+    return shared + [
         f"access.table[{number}].where: the stack has no {target}, so nothing would be granted; write compute/ and one of "
         f"{', '.join(known)}"
         for number, row in enumerate(config.table)

@@ -14,6 +14,7 @@ from infra.access.role import Role
 #: Where a role may be assigned: one of ``TARGETS``, ``compute/NAME``, ``identity/PURPOSE``, or the id of any resource.
 Target = str
 AnyRole = Role | CustomRole
+SHARED_REGISTRY = "shared registry"
 TARGETS = (
     "workspace",
     "storage",
@@ -22,6 +23,7 @@ TARGETS = (
     "registry",
     "insights",
     "logs",
+    SHARED_REGISTRY,
     "resource group",
 )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from infra.access.grant import Access, Grant
 from infra.access.role import Role
 from infra.access.table import deployers, grants
+from infra.access.work import SHARED_REGISTRY
 from infra.data.shared_registry import SharedRegistry
 from infra.network.private_endpoint import Entrance
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from infra.phase.foundation import Foundation
     from infra.phase.ground import Ground
     from infra.phase.network import Reach
-
-_TARGET = "shared registry"
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,23 @@ def compose_sharing(ground: Ground, reach: Reach, foundation: Foundation) -> Sha
         public_network_access=ground.config.network.public_network_access,
         opts=ground.child,
     )
-    kinds: dict[str, PrincipalType] = {one.who: one.kind for one in grants(ground.config.access)}
+    rows = grants(ground.config.access)
+    kinds: dict[str, PrincipalType] = {one.who: one.kind for one in rows}
     users = {"endpoint", "compute", *deployers(ground.config.access)}
     access = Access(
         ground.called("shared-registry-access"),
-        [Grant(who, kinds[who], Role.AZUREML_REGISTRY_USER, _TARGET) for who in sorted(users)],
+        {
+            (one.who, one.role): one
+            for one in (
+                *(
+                    Grant(who, kinds[who], Role.AZUREML_REGISTRY_USER, SHARED_REGISTRY)
+                    for who in sorted(users)
+                ),
+                *(one for one in rows if one.target == SHARED_REGISTRY),
+            )
+        }.values(),
         principals=foundation.identity.principal_ids,
-        targets={_TARGET: registry.id},
+        targets={SHARED_REGISTRY: registry.id},
         opts=ground.child,
     )
     if config.id is not None:  # another stack's to reach and to watch

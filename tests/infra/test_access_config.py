@@ -223,6 +223,17 @@ def test_an_administrator_gets_a_role_as_the_azure_cli_takes_it():
             ),
         ),
         (
+            access({"who": "ann", "role": "azureml registry user", "where": "shared registry"}),
+            (
+                "access.table[0].where: the stack has no shared registry, so nothing would be granted; write sharedRegistry: "
+                "{enabled: true}, or the id of a registry"
+            ),
+        ),
+        (
+            access({"who": "ann", "role": "azureml registry user", "where": "registry"}),
+            "access.table[0]: azureml registry user permits nothing on registry; write where it does",
+        ),
+        (
             access({"who": "ann", "role": "reader", "condition": "x"}),
             "access.table[0]: a condition is about one place, and reader takes several; write where: as well",
         ),

@@ -91,6 +91,16 @@ def test_a_row_holds_where_it_says(recording):
     }
 
 
+def test_a_row_on_the_shared_registry_holds_there():
+    row = {"who": "ann", "role": "azureml registry user", "where": "shared registry"}
+    table = {"principals": ACCESS["principals"], "table": [row]}
+    recording = run("local", access=table, sharedRegistry={"enabled": True}, models=[])
+    grant = assignment(recording, f"{ANN}-azureml-registry-user-shared-registry")
+    assert grant.inputs["scope"].endswith(
+        f"/registries/{recording.of(':Registry')[-1].inputs['registryName']}"
+    )
+
+
 def test_a_condition_goes_with_its_version(recording):
     reader = assignment(recording, f"{ANN}-storage-blob-data-reader-lake").inputs
     assert (reader["condition"], reader["conditionVersion"]) == (CONDITION, "2.0")
