@@ -195,7 +195,11 @@ def role_json(role: CustomRole, scope: str) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        known = ", ".join(f"'{role.value}'" for role in CustomRole)
-        sys.exit(f"usage: python -m infra.access.custom_role ROLE SCOPE (roles: {known})")
-    print(role_json(CustomRole(sys.argv[1]), sys.argv[2]))  # noqa: T201
+    known = [role.value for role in CustomRole]
+    match sys.argv[1:]:
+        case [name, scope] if name in known:
+            print(role_json(CustomRole(name), scope))  # noqa: T201
+        case _:
+            sys.exit(
+                f"usage: python -m infra.access.custom_role ROLE SCOPE; ROLE is one of {', '.join(known)}"
+            )
