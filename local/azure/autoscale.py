@@ -44,6 +44,8 @@ def evaluate(azure: Azure, *, end: datetime) -> list[Json]:
             told = _evaluate(azure, setting, end)
         except UnevaluatedError as error:
             told = {"evaluated": False, "reason": str(error)}
+        except ArmError as error:
+            told = {"evaluated": False, "reason": error.message}
         found.append({"setting": setting.id, **told})
     return found
 
@@ -53,6 +55,8 @@ def _evaluate(azure: Azure, setting: Record, end: datetime) -> Json:
     if not properties.get("enabled"):
         raise UnevaluatedError("it is disabled")
     target = str(properties.get("targetResourceUri") or "")
+    if not target:
+        raise UnevaluatedError("it has no target")
     deployment = azure.store.get(target)
     if azure.parse(target).type.lower() != deployment_metric.NAMESPACE.lower():
         raise UnevaluatedError("only online deployments are scaled here")

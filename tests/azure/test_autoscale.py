@@ -253,15 +253,22 @@ def test_a_setting_is_kept_changed_and_the_only_one_of_its_target(
     with pytest.raises(HttpResponseError, match="has the autoscale setting") as refused:
         monitor.autoscale_settings.create_or_update(group, "second", body(profile(), target=target))
     assert refused.value.status_code == 409
+    aimless = unique("auto-")
+    monitor.autoscale_settings.create_or_update(group, aimless, body(profile()))
+    providers = f"/subscriptions/{management.azure.subscription_id}/providers"
+
+    def reason(of: str) -> str:
+        path = f"{providers}/Local.Azure/evaluateAutoscaleSettings"
+        status, _, found = management.azure.arm("POST", path, {}, api_version="2024-01-01")
+        assert status == 200
+        (told,) = [one for one in found["value"] if one["setting"].endswith(of)]
+        assert not told["evaluated"]
+        return told["reason"]
+
+    assert (reason(name), reason(aimless)) == ("only online deployments are scaled here", "it has no target")
     changed = monitor.autoscale_settings.update(group, name, {"properties": {"enabled": False}})
     assert not changed.enabled
-    path = (
-        f"/subscriptions/{management.azure.subscription_id}/providers/Local.Azure/evaluateAutoscaleSettings"
-    )
-    status, _, found = management.azure.arm("POST", path, {}, api_version="2024-01-01")
-    assert status == 200
-    (told,) = [one for one in found["value"] if one["setting"].endswith(name)]
-    assert (told["evaluated"], told["reason"]) == (False, "it is disabled")
+    assert reason(name) == "it is disabled"
     monitor.autoscale_settings.delete(group, name)
     assert name not in [one.name for one in monitor.autoscale_settings.list_by_resource_group(group)]
 
