@@ -19,9 +19,10 @@ from infra.registry import Registry
 from infra.storage import Storage
 from infra.vault import Vault
 from infra.workspace.encryption import Encryption
+from infra.workspace.hub import look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from infra.access.custom_role import CustomRole
     from infra.access.identity import Purpose
@@ -43,13 +44,14 @@ class Foundation:
     vault: Vault
     key: CustomerKey | None  #: what all of it is encrypted with, if not with Microsoft's
     access: Access
+    hub_access: Access | None  #: the same on what a given hub stands on, for a project of it
     custom_roles: Mapping[CustomRole, pulumi.Output[str]]  #: their GUIDs
     entrances: PrivateEndpoints | None
     deployers: tuple[str, ...]
 
     def identity_id(self, purpose: Purpose) -> pulumi.Output[str]:
         """An identity, once it has its roles here."""
-        return self.access.after(self.identity.ids[purpose], [purpose])
+        return self._granted(self.identity.ids[purpose], [purpose])
 
     def delivery(self, workspace_id: pulumi.Output[str]) -> dict[str, pulumi.Output[str]] | None:
         """What pipelines sign in with to deploy models; none of it is a secret."""
@@ -68,7 +70,11 @@ class Foundation:
 
     def for_deployers(self, value: pulumi.Output[str]) -> pulumi.Output[str]:
         """``value``, once whoever deploys has their roles here."""
-        return self.access.after(value, self.deployers)
+        return self._granted(value, self.deployers)
+
+    def _granted(self, value: pulumi.Output[str], who: Iterable[str]) -> pulumi.Output[str]:
+        own = self.access.after(value, who)
+        return own if self.hub_access is None else self.hub_access.after(own, who)
 
 
 def compose_foundation(ground: Ground, reach: Reach) -> Foundation:
@@ -138,10 +144,31 @@ def compose_foundation(ground: Ground, reach: Reach) -> Foundation:
         vault=vault,
         key=key,
         access=grant(ground, "access", identity, roles, granted),
+        hub_access=_hub_access(ground, identity, roles),
         custom_roles=roles,
         entrances=reach.entrances("entrances", foundation_entrances(targets)),
         deployers=deployers(config.access),
     )
+
+
+def _hub_access(
+    ground: Ground, identity: Identity, roles: Mapping[CustomRole, pulumi.Output[str]]
+) -> Access | None:
+    """A project's models, data and images are where its hub's are: this stack's identities need their roles there.
+
+    People's are the hub's stack's to grant: Azure refuses the same grant of two stacks.
+    """
+    hub_id = ground.config.workspace.hub
+    if hub_id is None:
+        return None
+    hub = look_up(hub_id, pulumi.InvokeOptions(parent=ground.platform))
+    targets: dict[Target, pulumi.Output[str]] = {
+        "storage": hub.storage_id,
+        "vault": hub.vault_id,
+        "registry": hub.registry_id,
+        "insights": hub.application_insights_id,
+    }
+    return grant(ground, "hub-access", identity, roles, targets, people=False)
 
 
 def _custom_roles(ground: Ground) -> Mapping[CustomRole, pulumi.Output[str]]:
@@ -164,6 +191,8 @@ def grant(
     identity: Identity,
     roles: Mapping[CustomRole, pulumi.Output[str]],
     targets: Mapping[Target, pulumi.Output[str]],
+    *,
+    people: bool = True,
 ) -> Access:
     """Every grant of the configuration on one of these targets; to a workspace's own identity Microsoft grants what it needs."""
     own = ground.config.workspace.identity == "system"
@@ -172,7 +201,9 @@ def grant(
         [
             one
             for one in grants(ground.config.access)
-            if one.target in targets and not (own and one.who == "workspace")
+            if one.target in targets
+            and not (own and one.who == "workspace")
+            and (people or one.who in identity.ids)
         ],
         principals=identity.principal_ids,
         targets=targets,

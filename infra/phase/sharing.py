@@ -48,7 +48,9 @@ def compose_sharing(ground: Ground, reach: Reach, foundation: Foundation) -> Sha
     )
     rows = grants(ground.config.access)
     kinds: dict[str, PrincipalType] = {one.who: one.kind for one in rows}
-    users = {"endpoint", "compute", *deployers(ground.config.access)}
+    # Azure refuses the same grant of two stacks: people are granted another stack's registry by that stack, or by a row.
+    people = () if config.id else deployers(ground.config.access)
+    users = {"endpoint", "compute", *people}
     access = Access(
         ground.called("shared-registry-access"),
         {

@@ -373,6 +373,14 @@ class Azure(mocks.Mocks):
             }
         if args.token == "azure-native:logic:listWorkflowTriggerCallbackUrl":
             return {"value": CALLBACK}
+        if args.token == "azure-native:machinelearningservices:getWorkspace":
+            group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{args.args['resourceGroupName']}/providers"
+            return {
+                "storageAccount": f"{group}/Microsoft.Storage/storageAccounts/stshared",
+                "keyVault": f"{group}/Microsoft.KeyVault/vaults/kv-shared",
+                "containerRegistry": f"{group}/Microsoft.ContainerRegistry/registries/crshared",
+                "applicationInsights": f"{group}/Microsoft.Insights/components/appi-shared",
+            }
         raise AssertionError(f"the program calls {args.token}, which nobody answers")
 
     def new_resource(self, args):

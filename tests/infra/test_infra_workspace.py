@@ -154,6 +154,13 @@ def test_a_project_of_a_given_hub_stands_on_that_hub():
     project = recording.one("mlops-workspace-workspace").inputs
     assert (project["kind"], project["hubResourceId"]) == ("Project", HUB_ID)
     assert "storageAccount" not in project
+    hubs = {r.name for r in recording.of("authorization:RoleAssignment") if "rg-shared" in r.inputs["scope"]}
+    assert "mlops-hub-access-endpoint-acr-pull-registry" in hubs
+    assert "mlops-hub-access-workspace-storage-blob-data-contributor-storage" in hubs
+    # Two stacks can't make the same grant: people's are the hub's stack's.
+    assert not [one for one in hubs if "10ca1000" in one]
+    workspace = recording.needs(recording.one("mlops-workspace-workspace"))
+    assert {one for one in hubs if "-access-workspace-" in one} <= workspace
 
 
 def test_microsoft_grants_a_system_assigned_identity_its_roles():
