@@ -30,7 +30,8 @@ from infra.data.shared_registry import SharedRegistryConfig
 from infra.events.retraining import RetrainingConfig
 from infra.events.target import EventsConfig, unreachable
 from infra.governance.config import GovernanceConfig, governance_mistakes
-from infra.network.config import NetworkConfig, network_mistakes
+from infra.network.config import NetworkConfig
+from infra.network.mistake import network_mistakes, node_mistakes
 from infra.observability import budget, contact
 from infra.observability.budget import BudgetConfig  # noqa: TC001 (pydantic reads it)
 from infra.observability.contact import AlertsConfig
@@ -249,7 +250,9 @@ def _object(text: str) -> Any:
 def _mistakes(config: StackConfig) -> list[str]:
     """What doesn't fit together although each key is right."""
     found: list[str] = []
-    found += network_mistakes(config.network, config.azure)
+    found += network_mistakes(config.network, config.azure) or node_mistakes(
+        config.network, config.compute.nodes_inside
+    )
     if config.network.needs_premium_registry and config.registry.sku != "Premium":
         why = (
             f"network.mode is {config.network.mode}"

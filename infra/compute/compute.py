@@ -85,6 +85,12 @@ class ComputeConfig(Section):
         return tuple(one.name for one in (*self.clusters, *self.instances, *self.kubernetes))
 
     @property
+    def nodes_inside(self) -> int:
+        """How many nodes there may be at a time in the platform's own subnet."""
+        clusters = sum(one.max_nodes for one in self.clusters if one.subnet_id is None)
+        return clusters + sum(one.subnet_id is None for one in self.instances)
+
+    @property
     def cpu_cluster(self) -> str:
         """The cluster that models' jobs run on: the first with a CPU size."""
         return next(one.name for one in self.clusters if not one.has_gpus)

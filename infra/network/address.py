@@ -139,3 +139,17 @@ def range_mistakes(space: str, ranges: Mapping[str, str], keys: Mapping[str, str
         if IPv4Network(ranges[one]).overlaps(IPv4Network(ranges[two]))
     ]
     return found
+
+
+#: Azure keeps the first four addresses of a subnet, and the last.
+_KEPT = 5
+
+
+def room(range_: str) -> int:
+    """How many addresses of a subnet its machines can have."""
+    return IPv4Network(range_).num_addresses - _KEPT
+
+
+def prefix_for(machines: int) -> int:
+    """The longest prefix of a subnet that has room for as many machines."""
+    return 32 - (machines + _KEPT - 1).bit_length()

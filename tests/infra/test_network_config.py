@@ -4,6 +4,7 @@ import pytest
 
 from infra.cloud import CHINA, CLOUDS, PUBLIC, US_GOVERNMENT, environment_mistake
 from infra.config import ConfigError, parse
+from infra.network.address import prefix_for, room
 from infra.network.managed import ISOLATIONS
 from ml import client
 
@@ -243,6 +244,25 @@ def test_what_reaches_the_registry_privately_needs_a_premium_one(settings, why):
     assert str(caught.value) == (
         f"mlops:registry.sku: a Standard registry has no private endpoints, so no image could be pulled while {why}; write Premium"
     )
+
+
+@pytest.mark.parametrize(("nodes", "prefix"), [(27, 27), (28, 26), (59, 26), (60, 25), (1000, 22)])
+def test_a_subnet_has_room_for_every_node(nodes, prefix):
+    assert prefix_for(nodes) == prefix
+    assert room(f"10.0.0.0/{prefix}") >= nodes > room(f"10.0.0.0/{prefix + 1}")
+
+
+def test_more_nodes_than_the_clusters_subnet_has_addresses_are_refused():
+    clusters = [{"name": name, "vmSize": "Standard_DS3_v2", "maxNodes": 20} for name in ("one", "two")]
+    private = {"mode": "private", "subnets": {"compute": "10.0.200.0/27"}}
+    with pytest.raises(ConfigError) as caught:
+        parse({**PREMIUM, "network": private, "compute": {"clusters": clusters}})
+    assert str(caught.value) == (
+        "mlops:network.subnets.compute: 10.0.200.0/27 has 27 addresses for nodes, and clusters and instances may be 40, so the "
+        "last ones would never start; write a /26 or larger, a larger addressSpace, or fewer nodes"
+    )
+    clusters[0]["subnetId"] = f"{NETWORK}/subnets/compute"
+    parse({**PREMIUM, "network": private, "compute": {"clusters": clusters}})
 
 
 def test_ranges_are_cut_out_of_the_space_unless_the_stack_says_others():
