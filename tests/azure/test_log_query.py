@@ -208,6 +208,34 @@ def test_the_subscriptions_activity_and_refused_secrets_are_logged(
     assert found(local_azure, logs[1], questions.DENIED_SECRETS) == []
 
 
+def test_requests_to_an_endpoint_are_logged_and_counted_as_shares(
+    local_azure: LocalAzure, logs: tuple[str, str], workspace: Workspace
+) -> None:
+    name = unique("live-")
+    endpoint = f"{workspace.id}/onlineEndpoints/{name}"
+    body = {
+        "location": "westeurope",
+        "identity": {"type": "SystemAssigned"},
+        "properties": {"authMode": "Key"},
+    }
+    local_azure.put(endpoint, body, api_version=ML)
+    send(local_azure, endpoint, logs[0], "AmlOnlineEndpointTrafficLog")
+    url = f"https://{name}.westeurope.inference.ml.azure.com/score"
+    for _ in range(10):
+        headers = {"Authorization": "Bearer wrong"}
+        assert local_azure.session.post(url, json={}, headers=headers, timeout=10).status_code == 401
+    (row,) = found(
+        local_azure, logs[1], f"AmlOnlineEndpointTrafficLog | where EndpointName == '{name}' | take 1"
+    )
+    assert (row["ResponseCode"], row["Method"], row["AzureMLWorkspaceName"]) == (
+        "401",
+        "POST",
+        workspace.name,
+    )
+    assert found(local_azure, logs[1], questions.error_percent(endpoint)) == [{"Percent": 100.0}]
+    assert found(local_azure, logs[1], questions.availability_percent(endpoint)) == [{"Percent": 100.0}]
+
+
 def test_blobs_that_an_account_refuses_are_logged(local_azure: LocalAzure, logs: tuple[str, str]) -> None:
     account = f"{local_azure.group()}/providers/Microsoft.Storage/storageAccounts/{unique('st')}"
     properties = {"publicNetworkAccess": "Disabled"}
