@@ -163,8 +163,9 @@ class Names:
 
     @property
     def dashboard(self) -> str:
-        """3-160 letters, digits, hyphens."""
-        return self._hyphenated("dash")
+        """3-24 letters, digits, hyphens (azure-native's schema); without hyphens where they don't fit."""
+        name = self._hyphenated("dash")
+        return name if len(name) <= 24 else self._joined("db")
 
     def workbook_guid(self) -> str:
         """A GUID: the same for the same platform."""

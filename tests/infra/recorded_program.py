@@ -204,7 +204,7 @@ NAMED = {
     "azure-native:portal:Dashboard": (
         "Microsoft.Portal/dashboards",
         "dashboardName",
-        r"[a-zA-Z0-9-]{3,160}",
+        r"[a-zA-Z0-9-]{3,24}",
     ),
     "azure-native:servicebus:Namespace": (
         "Microsoft.ServiceBus/namespaces",

@@ -23,6 +23,7 @@ def test_every_name_keeps_azures_limits(platform):
         platform.workspace: r"[a-zA-Z0-9][\w-]{2,32}",
         platform.storage_account: r"[a-z0-9]{3,24}",
         platform.lake_account: r"[a-z0-9]{3,24}",
+        platform.dashboard: r"[a-zA-Z0-9-]{3,24}",
         platform.vault: r"[a-zA-Z](?!.*--)[a-zA-Z0-9-]{1,22}[a-zA-Z0-9]",
         platform.registry: r"[a-zA-Z0-9]{5,50}",
         platform.log_analytics: r"[a-zA-Z0-9][a-zA-Z0-9-]{2,61}[a-zA-Z0-9]",
@@ -36,7 +37,7 @@ def test_every_name_keeps_azures_limits(platform):
         **{platform.identity(purpose): r"[a-zA-Z0-9][\w-]{2,127}" for purpose in PURPOSES},
     }
     assert [name for name, limit in limits.items() if not re.fullmatch(limit, name)] == []
-    assert len(limits) == 14 + len(PURPOSES)
+    assert len(limits) == 15 + len(PURPOSES)
 
 
 @given(platforms)
@@ -57,6 +58,7 @@ def test_two_suffixes_never_share_a_name(one, other):
 def test_a_vault_keeps_its_hyphens_where_they_fit():
     assert names.Names("mlops", "local", "abc123").vault == "kv-mlops-local-abc123"
     assert names.Names("platform", "staging", "abc123").vault == "kvplatformstagingabc123"
+    assert names.Names("platform", "producta", "abc123").dashboard == "dbplatformproductaabc123"
 
 
 def test_queues_keep_azures_limits():

@@ -107,6 +107,7 @@ RENAMED: dict[str, dict[str, str]] = {
     "azure-native:operationalinsights:DataExport": {
         "eventHubName": "properties/destination/metaData/eventHubName"
     },
+    "azure-native:operationalinsights:Query": {"properties": "properties/properties"},
     "azure-native:storage:StorageAccount": {
         "enableHttpsTrafficOnly": "supportsHttpsTrafficOnly",
         "enableNfsV3": "isNfsV3Enabled",
