@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,9 @@ def load_modules() -> None:
 def dropped_in_silence() -> Generator[None]:
     """Keeps Python from printing a traceback for each program that an engine ended.
 
-    Where a resource fails, the SDK stops the program's event loop and drops the program's coroutine half way. Python
-    then complains that it can't be closed. Why the program ended was told before.
+    Where a resource fails, the SDK stops the program's event loop and drops the program's coroutine half way, and outputs
+    that nobody waited for yet. Python then complains that the one can't be closed and that the others were never awaited.
+    Why the program ended was told before.
     """
     before = sys.unraisablehook
 
@@ -48,9 +50,11 @@ def dropped_in_silence() -> Generator[None]:
             before(unraisable)
 
     sys.unraisablehook = hook
-    try:
-        yield
-    finally:
-        # Coroutines in reference cycles are dropped when they are found, which should be now.
-        gc.collect()
-        sys.unraisablehook = before
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"coroutine '.*' was never awaited", RuntimeWarning)
+        try:
+            yield
+        finally:
+            # Coroutines in reference cycles are dropped when they are found, which should be now.
+            gc.collect()
+            sys.unraisablehook = before
