@@ -6,17 +6,46 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+import jwt
 import pytest
+from azure.identity import AzureCliCredential
+from conftest import point_at
 from running_azure import ARM, LocalAzure, unique
 
 from local.principal import GRAPH, Client
 from local.service import ServiceError
+from local.settings import PRINCIPAL_ID, LocalDir
 
-if TYPE_CHECKING:
-    from pathlib import Path
+#: An environment of its own: the CLI wants other versions of what the SDKs are made of.
+VERSION = "2.91.0"
+
+
+@pytest.fixture(scope="module")
+def cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with ``az``: the one on PATH, else from its package, installed once and kept with the other tools."""
+    found = shutil.which("az")
+    if found is not None:
+        return Path(found).parent
+    folder = LocalDir(tmp_path_factory.mktemp("none")).tools / f"azure-cli-{VERSION}"
+    done, uv = folder / ".installed", str(Path(sys.executable).with_name("uv"))
+    if not done.exists():
+        python = ("--python", str(folder / "bin" / "python"))
+        for words in (
+            ("venv", "--clear", "--quiet", "--python", sys.executable, str(folder)),
+            ("pip", "install", "--quiet", *python, f"azure-cli=={VERSION}"),
+        ):
+            ran = subprocess.run([uv, *words], capture_output=True, text=True, check=False, timeout=240)
+            if ran.returncode != 0:
+                pytest.skip(
+                    f"the Azure CLI is not on PATH and can't be installed: {ran.stderr.strip()[-300:]}"
+                )
+        done.touch()
+    return folder / "bin"
 
 
 @pytest.fixture(scope="module")
@@ -68,19 +97,25 @@ def test_no_managed_hsm_is_deleted(local_azure: LocalAzure):
     assert local_azure.arm("GET", path, api_version="2023-07-01")[::2] == (200, {"value": []})
 
 
-@pytest.mark.skipif(shutil.which("az") is None, reason="the Azure CLI (az) is not on PATH")
-def test_the_cli_signs_in_and_manages_what_a_group_holds(local_azure: LocalAzure, tmp_path: Path):
+def test_the_cli_signs_in_and_manages_what_a_group_holds(
+    local_azure: LocalAzure, cli: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     env = local_azure.env
     environment = {
         **os.environ,
         **env,
+        "PATH": f"{cli}{os.pathsep}{os.environ['PATH']}",
         "AZURE_CONFIG_DIR": str(tmp_path),
         "AZURE_CORE_COLLECT_TELEMETRY": "no",
     }
 
     def az(*words: str) -> Any:
         done = subprocess.run(
-            ["az", *words, "-o", "json"], env=environment, capture_output=True, text=True, check=False
+            [str(cli / "az"), *words, "-o", "json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
@@ -96,3 +131,11 @@ def test_the_cli_signs_in_and_manages_what_a_group_holds(local_azure: LocalAzure
     assert az("role", "assignment", "list", "--scope", group, "--assignee", made["appId"])
     assert az("rest", "--url", f"{ARM}{group}?api-version=2024-03-01")["name"] == name
     az("group", "delete", "-n", name, "--yes")
+
+    # Who signed in there is who azure-identity finds.
+    point_at(local_azure, monkeypatch)
+    monkeypatch.setenv("AZURE_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("PATH", environment["PATH"])
+    with AzureCliCredential(process_timeout=60) as credential:
+        token = credential.get_token(f"{ARM}/.default").token
+    assert jwt.decode(token, options={"verify_signature": False})["oid"] == PRINCIPAL_ID

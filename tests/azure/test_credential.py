@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
 from azure.identity import (
-    AzureCliCredential,
     ClientSecretCredential,
     DefaultAzureCredential,
     ManagedIdentityCredential,
@@ -104,15 +101,6 @@ def test_the_default_credential_is_the_principal_that_a_shell_is(
     made = principal.create(principal.Client(local_azure.dir), unique("sp-"), "service-principal")
     be(local_azure, environment, made["name"])
     assert who(local_azure, DefaultAzureCredential()) == made["objectId"]
-
-
-@pytest.mark.skipif(shutil.which("az") is None, reason="the Azure CLI (az) is not on PATH")
-def test_the_azure_cli(local_azure: LocalAzure, environment: pytest.MonkeyPatch, tmp_path: Path):
-    environment.setenv("AZURE_CONFIG_DIR", str(tmp_path))
-    client, secret = (local_azure.env[name] for name in ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"))
-    command = ["az", "login", "--service-principal", "-u", client, "-p", secret, "--tenant", TENANT_ID]
-    subprocess.run(command, check=True, capture_output=True)
-    assert who(local_azure, AzureCliCredential(process_timeout=60)) == PRINCIPAL_ID
 
 
 @pytest.mark.parametrize(("version", "shape"), [("2019-05-01", list), ("2022-09-01", dict)])
