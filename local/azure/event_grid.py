@@ -9,15 +9,13 @@ CloudEvents and custom schemas, publishing to domains, partner events, namespace
 
 from __future__ import annotations
 
-import base64
 import copy
 import re
-import secrets
 import uuid
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from local.azure import event_delivery, event_identity, outbound
+from local.azure import event_delivery, event_identity, event_topic_key, outbound
 from local.azure.errors import bad_request, conflict, unsupported
 from local.azure.event_delivery import destination_of
 from local.azure.event_filter import check as check_filter
@@ -353,35 +351,6 @@ async def start(azure: Azure) -> None:
             event_delivery.resume(azure, record)
 
 
-async def _keys(azure: Azure, _call: Call, record: Record) -> Answer:
-    return Answer(
-        200, {"key1": access_key(azure, record.id, "key1"), "key2": access_key(azure, record.id, "key2")}
-    )
-
-
-async def _regenerate(azure: Azure, call: Call, record: Record) -> Answer:
-    name = str((call.body or {}).get("keyName") or "")
-    if name not in ("key1", "key2"):
-        raise bad_request(
-            f"The key '{name}' is none of key1 and key2.", code="InvalidRequest", target="keyName"
-        )
-    azure.store.put_secret(f"{record.id}/{name}", _new_key())
-    return await _keys(azure, call, record)
-
-
-def access_key(azure: Azure, topic: str, name: str) -> str:
-    """A topic's key, made when it is first asked for."""
-    key = azure.store.secret(f"{topic}/{name}")
-    if key is None:
-        key = _new_key()
-        azure.store.put_secret(f"{topic}/{name}", key)
-    return key
-
-
-def _new_key() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()
-
-
 async def _gone(_azure: Azure, _record: Record) -> None:
     """A topic goes with its subscriptions."""
 
@@ -393,7 +362,7 @@ TYPES = (
             name,
             prepare=_prepare_topic,
             settle=_settle_topic,
-            actions={"listKeys": _keys, "regenerateKey": _regenerate},
+            actions={"listKeys": event_topic_key.listed, "regenerateKey": event_topic_key.regenerated},
             vanish=_gone,
             updated=201,
         )

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote
 
-from local.azure import event_grid
+from local.azure import event_grid, event_topic_key
 from local.azure.errors import ArmError, bad_request, unsupported
 from local.azure.operation import present
 from local.azure.resource_type import Answer, Call, Json, Route
@@ -106,7 +106,7 @@ def _check_event(event: object, topic: Record) -> None:
 def _authorize(azure: Azure, call: Call, topic: Record) -> None:
     """By key, signature or token, as Event Grid looks for them."""
     local = topic.body["properties"].get("disableLocalAuth") is not True
-    keys = [event_grid.access_key(azure, topic.id, name) for name in ("key1", "key2")]
+    keys = [event_topic_key.access_key(azure, topic.id, name) for name in ("key1", "key2")]
     key, authorization = call.headers.get("aeg-sas-key"), call.headers.get("authorization", "")
     signature = call.headers.get("aeg-sas-token") or ""
     if authorization.lower().startswith("sharedaccesssignature "):

@@ -155,9 +155,7 @@ def load(path: Path) -> Identity:
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        write_private(
-            path, json.dumps({"clientSecret": secrets.token_urlsafe(30), "signingKey": pem.decode()})
-        )
+        write_private(path, json.dumps({"clientSecret": secrets.token_hex(30), "signingKey": pem.decode()}))
     try:
         content = json.loads(path.read_text())
         key = serialization.load_pem_private_key(content["signingKey"].encode(), password=None)

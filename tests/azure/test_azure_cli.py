@@ -130,6 +130,20 @@ def test_the_cli_signs_in_and_manages_what_a_group_holds(
     made = az("ad", "sp", "create-for-rbac", "-n", unique("sp-"), "--role", "Reader", "--scopes", group)
     assert az("role", "assignment", "list", "--scope", group, "--assignee", made["appId"])
     assert az("rest", "--url", f"{ARM}{group}?api-version=2024-03-01")["name"] == name
+    registry = az("acr", "create", "-g", name, "-n", unique("cr"), "--sku", "Basic")
+    network = az("network", "vnet", "create", "-g", name, "-n", "vnet", "--subnet-name", "one")["newVNet"]
+    assert {one["id"] for one in az("resource", "list", "-g", name)} >= {registry["id"], network["id"]}
+    topic = ("-g", name, "-n", unique("topic-"), "-l", "westeurope", "--source", registry["id"])
+    made = az(
+        "eventgrid",
+        "system-topic",
+        "create",
+        *topic,
+        "--topic-type",
+        "Microsoft.ContainerRegistry.Registries",
+    )
+    assert made["source"] == registry["id"]
+    assert az("monitor", "activity-log", "list", "-g", name, "--max-events", "1")
     az("group", "delete", "-n", name, "--yes")
 
     # Who signed in there is who azure-identity finds.

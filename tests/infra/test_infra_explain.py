@@ -111,7 +111,7 @@ WORKING_HOURS = [
         (
             planned(
                 "azure-native:machinelearningservices:Workspace",
-                managedNetwork={"outboundRules": {"pypi": {"type": "FQDN"}}},
+                managedNetwork={"outboundRules": {"packages": {"type": "FQDN"}}},
             ),
             [1.25 * 730],
         ),

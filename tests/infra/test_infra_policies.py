@@ -1,6 +1,7 @@
 """The program against its own policies, as a preview checks them: what each stack breaks, and that a weaker one is caught."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from recorded_program import run
@@ -172,3 +173,22 @@ def test_policies_hold_others_to_what_the_stack_itself_is(recording):
     assert assigned["vault-roles"]["parameters"]["effect"]["value"] == "Audit"
     allowed = assigned["allowed-locations"]["parameters"]
     assert allowed["listOfAllowedLocations"]["value"] == ["westeurope", "northeurope"]
+
+
+def test_a_destroy_takes_things_away_in_azures_order(recording):
+    """Each needs the next, and so goes before it: locks, traffic, deployments, endpoints, the ways in, the workspace, the rest."""
+    order = (
+        "mlops-locks-storage",
+        "flight-delay-traffic",
+        "flight-delay-deployment",
+        "flight-delay-endpoint",
+        "mlops-workspace-entrance-workspace",
+        "mlops-workspace-workspace",
+        "mlops-entrances-storage-blob",
+        "mlops-storage-account",
+        "mlops-encryption-key",
+        "mlops-vault-vault",
+    )
+    for first, then in pairwise(order):
+        assert then in recording.needs(recording.one(first)), f"{then} may go before {first}"
+    assert "mlops-workspace-entrance-workspace" in recording.needs(recording.one("mlops-compute-cpu-cluster"))

@@ -111,7 +111,7 @@ LEARNING = [
         "machinelearningservices:ManagedNetworkSettingsRule",
         {
             **IN_WORKSPACE,
-            "properties": {"type": "FQDN", "category": "UserDefined", "destination": "pypi.org"},
+            "properties": {"type": "FQDN", "category": "UserDefined", "destination": "packages.example.com"},
         },
     ),
     Row(

@@ -61,7 +61,7 @@ RULES = [
                             "name": "packages",
                             "sourceAddresses": ["10.0.0.0/16"],
                             "protocols": [{"protocolType": "Https", "port": 443}],
-                            "targetFqdns": ["pypi.org"],
+                            "targetFqdns": ["packages.example.com"],
                         },
                     ],
                 }

@@ -101,7 +101,7 @@ def delete(store: Secrets, principal: Principal) -> None:
 
 def new_secret(store: Secrets, principal: Principal) -> str:
     """Gives a principal a new secret in place of the one before; returns it, the only time it is seen."""
-    secret = secrets.token_urlsafe(30)
+    secret = secrets.token_hex(30)  # without hyphens: `az login -p` takes one at the beginning for an option
     put(store, replace(principal, secret_hash=_hash(secret)))
     return secret
 

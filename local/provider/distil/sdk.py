@@ -201,7 +201,8 @@ def at(sdk_name: str, place: list[str]) -> str:
     """A place in the notation."""
     if place == [sdk_name]:
         return ""
-    return "@properties" if place == ["properties", sdk_name] else "@" + "/".join(place)
+    usual = place == ["properties", sdk_name] and sdk_name != "properties"
+    return "@properties" if usual else "@" + "/".join(place)
 
 
 def constants_of(cls: type) -> dict[str, str]:
