@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import pulumi
 from pulumi_azure_native import network as azure
 
+from infra.network.public_address import public_address
 from infra.section import Section, setting
 
 if TYPE_CHECKING:
@@ -45,15 +46,8 @@ class Bastion(pulumi.ComponentResource):
         """``subnet_id``: an AzureBastionSubnet."""
         super().__init__("mlops:infra:Bastion", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        address = azure.PublicIPAddress(
-            f"{name}-address",
-            resource_group_name=scope.resource_group_name,
-            location=scope.location,
-            public_ip_address_name=scope.named(lambda names: names.public_ip_of("bastion")),
-            public_ip_allocation_method=azure.IPAllocationMethod.STATIC,
-            sku=azure.PublicIPAddressSkuArgs(name=azure.PublicIPAddressSkuName.STANDARD),
-            tags=scope.tags,
-            opts=child,
+        address = public_address(
+            f"{name}-address", lambda names: names.public_ip_of("bastion"), scope=scope, opts=child
         )
         bastion = azure.BastionHost(
             f"{name}-bastion",

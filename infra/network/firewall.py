@@ -12,6 +12,7 @@ from pulumi_azure_native import network as azure
 from pydantic import StringConstraints
 
 from infra.network.firewall_rule import application_rules, network_rules
+from infra.network.public_address import public_address
 from infra.section import Section, setting
 
 if TYPE_CHECKING:
@@ -75,15 +76,8 @@ class Firewall(pulumi.ComponentResource):
         """
         super().__init__("mlops:infra:Firewall", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        address = azure.PublicIPAddress(
-            f"{name}-address",
-            resource_group_name=scope.resource_group_name,
-            location=scope.location,
-            public_ip_address_name=scope.named(lambda names: names.public_ip_of("firewall")),
-            public_ip_allocation_method=azure.IPAllocationMethod.STATIC,
-            sku=azure.PublicIPAddressSkuArgs(name=azure.PublicIPAddressSkuName.STANDARD),
-            tags=scope.tags,
-            opts=child,
+        address = public_address(
+            f"{name}-address", lambda names: names.public_ip_of("firewall"), scope=scope, opts=child
         )
         policy = azure.FirewallPolicy(
             f"{name}-policy",

@@ -17,6 +17,7 @@ from infra.network.bastion import Bastion
 from infra.network.config import other_network
 from infra.network.firewall import Firewall
 from infra.network.peering import Peering
+from infra.network.public_address import public_address
 from infra.network.rule import BASTION_RULES, COMPUTE_RULES, ENDPOINT_RULES, OTHER_RULES
 from infra.network.zone import PLATFORM, link_name, make_zone
 
@@ -237,14 +238,10 @@ class Network(pulumi.ComponentResource):
 
     def _gateway(self) -> azure.NatGateway:
         scope = self._scope
-        address = azure.PublicIPAddress(
+        address = public_address(
             f"{self._name}-address",
-            resource_group_name=scope.resource_group_name,
-            location=scope.location,
-            public_ip_address_name=scope.named(lambda names: names.public_ip),
-            public_ip_allocation_method=azure.IPAllocationMethod.STATIC,
-            sku=azure.PublicIPAddressSkuArgs(name=azure.PublicIPAddressSkuName.STANDARD),
-            tags=scope.tags,
+            lambda names: names.public_ip,
+            scope=scope,
             # Azure writes the gateway that uses the address into it, and a refresh would take that for a change.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["natGateway"]),
         )
