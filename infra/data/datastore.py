@@ -6,7 +6,7 @@ the platform's; on a given account they are its owner's to grant.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
@@ -195,50 +195,27 @@ class Datastores(pulumi.ComponentResource):
     def _properties(
         self, config: DatastoreConfig, container: pulumi.Input[str]
     ) -> ml.AzureBlobDatastoreArgs | ml.AzureDataLakeGen2DatastoreArgs | ml.AzureFileDatastoreArgs:
-        account = self._accounts[config.place] if config.own else config.place
-        credentials = ml.NoneDatastoreCredentialsArgs(credentials_type="None")
-        tags, text = self._scope.tags, config.description or None
-        elsewhere = None if config.own else config.resource_group
+        common: dict[str, Any] = {
+            "account_name": self._accounts[config.place] if config.own else config.place,
+            "credentials": ml.NoneDatastoreCredentialsArgs(credentials_type="None"),
+            "endpoint": self._scope.cloud.storage,
+            "protocol": "https",
+            "service_data_access_auth_identity": self._service,
+            "resource_group": None if config.own else config.resource_group,
+            "subscription_id": config.subscription,
+            "description": config.description or None,
+            "tags": self._scope.tags,
+        }
         match config.type:
             case "blob":
                 return ml.AzureBlobDatastoreArgs(
-                    datastore_type="AzureBlob",
-                    account_name=account,
-                    container_name=container,
-                    credentials=credentials,
-                    endpoint=self._scope.cloud.storage,
-                    protocol="https",
-                    service_data_access_auth_identity=self._service,
-                    resource_group=elsewhere,
-                    subscription_id=config.subscription,
-                    description=text,
-                    tags=tags,
+                    datastore_type="AzureBlob", container_name=container, **common
                 )
             case "adls":
                 return ml.AzureDataLakeGen2DatastoreArgs(
-                    datastore_type="AzureDataLakeGen2",
-                    account_name=account,
-                    filesystem=container,
-                    credentials=credentials,
-                    endpoint=self._scope.cloud.storage,
-                    protocol="https",
-                    service_data_access_auth_identity=self._service,
-                    resource_group=elsewhere,
-                    subscription_id=config.subscription,
-                    description=text,
-                    tags=tags,
+                    datastore_type="AzureDataLakeGen2", filesystem=container, **common
                 )
             case "file":
                 return ml.AzureFileDatastoreArgs(
-                    datastore_type="AzureFile",
-                    account_name=account,
-                    file_share_name=container,
-                    credentials=credentials,
-                    endpoint=self._scope.cloud.storage,
-                    protocol="https",
-                    service_data_access_auth_identity=self._service,
-                    resource_group=elsewhere,
-                    subscription_id=config.subscription,
-                    description=text,
-                    tags=tags,
+                    datastore_type="AzureFile", file_share_name=container, **common
                 )
