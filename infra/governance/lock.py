@@ -36,13 +36,18 @@ class Locks(pulumi.ComponentResource):
     ) -> None:
         """``targets``: ARM ids, by a label for resource names; ``after``: all that is ever deleted below those."""
         super().__init__("mlops:infra:Locks", name, None, opts)
+        # The others wait for the first: each would otherwise depend on everything by itself.
+        first: authorization.ManagementLockByScope | None = None
         for label, target in targets.items():
-            authorization.ManagementLockByScope(
+            lock = authorization.ManagementLockByScope(
                 f"{name}-{label}",
                 scope=target,
                 lock_name="keep",
                 level=authorization.LockLevel.CAN_NOT_DELETE,
                 notes=_NOTES,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+                opts=pulumi.ResourceOptions(
+                    parent=self, depends_on=list(after) if first is None else [first]
+                ),
             )
+            first = first or lock
         self.register_outputs({})

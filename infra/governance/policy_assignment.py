@@ -145,11 +145,17 @@ class PolicyAssignments(pulumi.ComponentResource):
             opts: the usual options.
         """
         super().__init__("mlops:infra:PolicyAssignments", name, None, opts)
-        self._name, self._location, self._group, self._after = name, location, resource_group_id, list(after)
-        self.ids = {one.name: self._assign(one) for one in wanted}
+        self._name, self._location, self._group = name, location, resource_group_id
+        # The others wait for the first: each would otherwise depend on everything by itself.
+        waited, ids = list(after), dict[str, pulumi.Output[str]]()
+        for one in wanted:
+            made = self._assign(one, waited)
+            waited = waited if ids else [made]
+            ids[one.name] = made.id
+        self.ids = ids
         self.register_outputs({})
 
-    def _assign(self, one: Assignment) -> pulumi.Output[str]:
+    def _assign(self, one: Assignment, waited: Sequence[pulumi.Resource]) -> authorization.PolicyAssignment:
         return authorization.PolicyAssignment(
             f"{self._name}-{one.name}",
             scope=self._group,
@@ -166,5 +172,5 @@ class PolicyAssignments(pulumi.ComponentResource):
             identity=authorization.IdentityArgs(type=authorization.ResourceIdentityType.SYSTEM_ASSIGNED)
             if one.changes
             else None,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=self._after),
-        ).id
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(waited)),
+        )
